@@ -1,0 +1,312 @@
+"""The one interface every simulation and every arm stands behind.
+
+`RobotEnv.step` is the only way to move anything: it turns an action into a `Command`, passes the command through the
+safety chain, sends what the chain returns, waits for the tick where time is real, and observes. No caller can skip it.
+"""
+
+from __future__ import annotations
+
+import abc
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+import gymnasium
+import numpy as np
+import numpy.typing as npt
+from gymnasium import spaces
+
+FloatArray = npt.NDArray[np.floating[Any]]
+
+
+class CommandSpace(enum.Enum):
+    """What the numbers of a command mean."""
+
+    JOINT_TARGET = "joint_target"  # [rad], slides in [m]
+    CARTESIAN_DELTA = "cartesian_delta"  # normalised to [-1, 1] by the adapter
+    RAW = "raw"  # the task's own actuators, normalised to [-1, 1]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What is to be sent to the motors, with the motion it is part of.
+
+    Attributes:
+        space: meaning of `values`.
+        values: shape (n,), unit of `space`.
+        velocity: shape (n,), time derivative of the commanded motion at `values` [unit/s]. Zero outside joint space.
+        acceleration: shape (n,), its second derivative [unit/s^2]. Zero outside joint space.
+    """
+
+    space: CommandSpace
+    values: FloatArray
+    velocity: FloatArray
+    acceleration: FloatArray
+
+    @classmethod
+    def at_rest(cls, space: CommandSpace, values: FloatArray) -> Command:
+        """A command with zero velocity and acceleration. `values`: shape (n,)."""
+        zeros = np.zeros_like(values)
+        return cls(space, values, zeros, zeros)
+
+
+@dataclass(frozen=True, slots=True)
+class RobotState:
+    """What is known of the robot at one instant.
+
+    Attributes:
+        position: shape (n,), joints [rad], slides [m].
+        velocity: shape (n,) [rad/s], [m/s].
+        commanded: the last command that was sent (not the last one asked for).
+        timestamp: when `position` was measured [s], monotonic clock; simulated seconds in a simulation.
+        age: seconds between the measurement and this object's making; 0 in a simulation.
+        effort: shape (n,) [N m], [N], or None where not measured.
+        temperature: shape (n,) [deg C], or None where not measured.
+        voltage: shape (n,) [V], or None where not measured.
+    """
+
+    position: FloatArray
+    velocity: FloatArray
+    commanded: Command
+    timestamp: float
+    age: float = 0.0
+    effort: FloatArray | None = None
+    temperature: FloatArray | None = None
+    voltage: FloatArray | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Intervention:
+    """One filter changed (or refused) one command. `before`, `after`: shape (n,), unit of the command."""
+
+    filter: str
+    reason: str
+    before: FloatArray
+    after: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the safety chain answers.
+
+    Attributes:
+        command: the command to send. Where `fault` is set it must not be sent: hold instead.
+        interventions: what was changed, in the order of the chain.
+        filters: bit i is set where filter i of the chain's `names` intervened.
+        fault: why the command was refused, or None.
+    """
+
+    command: Command
+    interventions: tuple[Intervention, ...] = ()
+    filters: int = 0
+    fault: str | None = None
+
+
+class SafetyChain(Protocol):
+    """A pure function of (command, state, dt): holds no memory between calls."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Filter names in the order of the bits of `Verdict.filters`."""
+
+    def __call__(self, command: Command, state: RobotState, dt: float) -> Verdict:
+        """Judges one command; `dt` is the control period [s]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a step brought.
+
+    Attributes:
+        reward: of this step.
+        terminated: the task ended itself (success or failure): drops the bootstrap.
+        truncated: the episode was cut by the task's own clock: keeps the bootstrap.
+        success: None where the task has no notion of success.
+    """
+
+    reward: float
+    terminated: bool
+    success: bool | None
+    truncated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StepInfo:
+    """What `RobotEnv.step` returns under `info["step"]`.
+
+    Attributes:
+        success: None where the task has no notion of success.
+        action: shape (A,), the executed action in [-1, 1], after the filters: what a learner trains on.
+        verdict: the safety chain's answer.
+        fault: why the episode was cut, or None.
+        time_tick: when the control period began [s].
+        time_observed: when the observation acted on was made [s].
+        time_sent: when the command left [s]. All three on the clock of `RobotState.timestamp`.
+    """
+
+    success: bool | None
+    action: FloatArray
+    verdict: Verdict
+    fault: str | None
+    time_tick: float
+    time_observed: float
+    time_sent: float
+
+
+class RobotEnv(gymnasium.Env[FloatArray, FloatArray], abc.ABC):
+    """A robot and its task at a fixed control rate.
+
+    An adapter implements the hooks below `close`; the order of a step is fixed here. Observations are one float32
+    vector, actions lie in [-1, 1].
+
+    Attributes:
+        name: name of the task, as in `env=NAME`.
+        control_hz: control rate [1/s].
+        horizon: steps after which an episode is truncated.
+        command_space: what the safety chain sees.
+        reward_bounds: smallest and largest reward of a step, or None where unknown.
+        has_success: False where the task knows only returns.
+        real_time: True where waiting for the tick takes wall time.
+    """
+
+    name: str
+    control_hz: float
+    horizon: int
+    command_space: CommandSpace
+    reward_bounds: tuple[float, float] | None = (-1.0, 0.0)
+    has_success: bool = True
+    real_time: bool = False
+
+    observation_space: spaces.Box
+    action_space: spaces.Box
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"]}
+
+    safety: SafetyChain
+
+    _steps = 0
+    _ticks = 0
+    _ended = True
+
+    @property
+    def dt(self) -> float:
+        """Control period [s]."""
+        return 1.0 / self.control_hz
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[FloatArray, dict[str, Any]]:
+        """Begins an episode. The same `seed` gives the same episode, bit for bit. Observation: shape (D,), float32."""
+        super().reset(seed=seed)
+        self._begin_episode(seed)
+        self._steps = 0
+        self._ended = False
+        return self._observe(), {}
+
+    def step(self, action: FloatArray) -> tuple[FloatArray, float, bool, bool, dict[str, Any]]:
+        """Executes `action` (shape (A,), in [-1, 1]) through the safety chain for one control period.
+
+        Returns:
+            observation (D,), reward, terminated, truncated, and an info with a `StepInfo` under "step". A refused
+            command holds the robot and truncates the episode.
+
+        Raises:
+            RuntimeError: the episode has ended or none was begun.
+            ValueError: the action has the wrong shape.
+        """
+        if self._ended:
+            raise RuntimeError("step() after the end of an episode: call reset() first")
+        action = np.asarray(action, dtype=np.float64)
+        if action.shape != self.action_space.shape:
+            raise ValueError(f"action has shape {action.shape}, expected {self.action_space.shape}")
+        state = self.robot_state()
+        tick = self._now()
+        verdict = self.safety(self._command(action), state, self.dt)
+        if verdict.fault is None:
+            self._send(verdict.command)
+            executed = self._executed(action, verdict, state)
+        else:
+            self.hold()
+            executed = np.zeros_like(action)
+        sent = self._now()
+        self._wait_for_tick()
+        self._ticks += 1
+        self._steps += 1
+        observation, outcome = self._observe(), self._outcome()
+        cut = outcome.truncated or verdict.fault is not None or self._steps >= self.horizon
+        truncated = cut and not outcome.terminated
+        self._ended = outcome.terminated or truncated
+        info = StepInfo(
+            outcome.success, executed, verdict, verdict.fault, tick, state.timestamp, sent
+        )
+        return observation, outcome.reward, outcome.terminated, truncated, {"step": info}
+
+    @abc.abstractmethod
+    def robot_state(self) -> RobotState:
+        """The robot now."""
+
+    @abc.abstractmethod
+    def hold(self) -> None:
+        """Brings the robot to a safe standstill. Never raises."""
+
+    def close(self) -> None:
+        """Leaves the robot safe and frees what the env holds. May be called twice."""
+
+    @abc.abstractmethod
+    def _begin_episode(self, seed: int | None) -> None:
+        """Puts robot and task into a start state drawn from `self.np_random`."""
+
+    @abc.abstractmethod
+    def _command(self, action: FloatArray) -> Command:
+        """The command that `action` (shape (A,)) asks for in the present state; may hold non-finite values."""
+
+    def _executed(self, action: FloatArray, verdict: Verdict, before: RobotState) -> FloatArray:
+        """The action in [-1, 1] that would have asked for the command that was sent. Shape (A,).
+
+        Outside joint space a command is the action itself.
+        """
+        return np.clip(verdict.command.values, -1.0, 1.0)
+
+    @abc.abstractmethod
+    def _send(self, command: Command) -> None:
+        """Sends `command`."""
+
+    @abc.abstractmethod
+    def _wait_for_tick(self) -> None:
+        """Lets one control period pass: a simulation advances, a real robot waits."""
+
+    @abc.abstractmethod
+    def _observe(self) -> FloatArray:
+        """The observation now. Shape (D,), float32."""
+
+    @abc.abstractmethod
+    def _outcome(self) -> Outcome:
+        """What the last control period brought."""
+
+    def _now(self) -> float:
+        """The clock of the log [s]: simulated time here; real robots override it with the monotonic clock."""
+        return self._ticks * self.dt
+
+
+class Demonstrator(Protocol):
+    """A scripted expert that sees the env's inner state.
+
+    Made with the env it will act in and the knobs of its skill.
+    """
+
+    def begin(self, rng: np.random.Generator) -> None:
+        """Called after every `env.reset`."""
+
+    def act(self) -> FloatArray:
+        """The next action, shape (A,), in [-1, 1]."""
+
+
+def box(low: float, high: float, size: int) -> spaces.Box:
+    """A float32 box of shape (size,)."""
+    return spaces.Box(low, high, (size,), np.float32)
+
+
+def step_info(info: Mapping[str, Any]) -> StepInfo:
+    """The typed part of what `RobotEnv.step` returned as info."""
+    step: StepInfo = info["step"]
+    return step
