@@ -1,0 +1,1 @@
+"""Serial-bus arms behind `porl_robot.env.RobotEnv`."""
