@@ -10,7 +10,7 @@ import abc
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 import gymnasium
 import numpy as np
@@ -178,9 +178,8 @@ class RobotEnv(gymnasium.Env[FloatArray, FloatArray], abc.ABC):
     has_success: bool = True
     real_time: bool = False
 
-    observation_space: spaces.Box
-    action_space: spaces.Box
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"]}
+    observation_space: spaces.Box[np.floating[Any]]
+    action_space: spaces.Box[np.floating[Any]]
 
     safety: SafetyChain
 
@@ -236,9 +235,7 @@ class RobotEnv(gymnasium.Env[FloatArray, FloatArray], abc.ABC):
         cut = outcome.truncated or verdict.fault is not None or self._steps >= self.horizon
         truncated = cut and not outcome.terminated
         self._ended = outcome.terminated or truncated
-        info = StepInfo(
-            outcome.success, executed, verdict, verdict.fault, tick, state.timestamp, sent
-        )
+        info = StepInfo(outcome.success, executed, verdict, verdict.fault, tick, state.timestamp, sent)
         return observation, outcome.reward, outcome.terminated, truncated, {"step": info}
 
     @abc.abstractmethod
@@ -301,7 +298,7 @@ class Demonstrator(Protocol):
         """The next action, shape (A,), in [-1, 1]."""
 
 
-def box(low: float, high: float, size: int) -> spaces.Box:
+def box(low: float, high: float, size: int) -> spaces.Box[np.floating[Any]]:
     """A float32 box of shape (size,)."""
     return spaces.Box(low, high, (size,), np.float32)
 

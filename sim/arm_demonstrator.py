@@ -67,9 +67,7 @@ class ArmDemonstrator(abc.ABC):
         error = waypoint + self._offset - self._physics.tool()
         error *= min(1.0, _LONGEST_STEP / max(float(np.linalg.norm(error)), 1e-9))
         joints = self._physics.joint_position()
-        jacobian = np.vstack(
-            [self._physics.tool_jacobian()[:, :4], self.down_weight * np.array([0.0, 1.0, 1.0, 1.0])]
-        )
+        jacobian = np.vstack([self._physics.tool_jacobian()[:, :4], self.down_weight * np.array([0.0, 1.0, 1.0, 1.0])])
         wanted = np.append(error, -self.down_weight * joints[1:4].sum())
         step = jacobian.T @ np.linalg.solve(jacobian @ jacobian.T + _DAMPING * np.eye(4), wanted)
         action: FloatArray = _GAIN * step / INCREMENT[:4]
@@ -128,9 +126,7 @@ class LiftDemonstrator(ArmDemonstrator):
         if self._stage == 3:
             waypoint = self._raise_from + np.array([0.0, 0.0, 0.09])
         finger = FINGER_OPEN if self._stage < 2 else FINGER_CLOSED
-        return np.concatenate(
-            [self._towards(waypoint), [self._align(), self._finger_action(finger)]]
-        )
+        return np.concatenate([self._towards(waypoint), [self._align(), self._finger_action(finger)]])
 
     def _align(self) -> float:
         joints = self._physics.joint_position()

@@ -79,9 +79,7 @@ class ArmEnv(RobotEnv):
 
     def hold(self) -> None:
         measured = self.physics.joint_position()
-        self._commanded = Command.at_rest(
-            self.command_space, np.clip(measured, self.limits.lower, self.limits.upper)
-        )
+        self._commanded = Command.at_rest(self.command_space, np.clip(measured, self.limits.lower, self.limits.upper))
 
     def _begin_episode(self, seed: int | None) -> None:
         self.task.begin(self.physics, self.np_random)
@@ -93,9 +91,7 @@ class ArmEnv(RobotEnv):
         values[:joints] += INCREMENT[:joints] * action
         measured = self.physics.joint_position()
         values = measured + np.clip(values - measured, -_LEAD, _LEAD)
-        return Command.at_rest(
-            self.command_space, np.clip(values, self.limits.lower, self.limits.upper)
-        )
+        return Command.at_rest(self.command_space, np.clip(values, self.limits.lower, self.limits.upper))
 
     def _executed(self, action: FloatArray, verdict: Verdict, before: RobotState) -> FloatArray:
         # Lead and range are part of what an action means here; only the chain counts as a change.
@@ -117,4 +113,3 @@ class ArmEnv(RobotEnv):
     def _outcome(self) -> Outcome:
         success = self.task.success(self.physics)
         return Outcome(0.0 if success else -1.0, terminated=success, success=success)
-

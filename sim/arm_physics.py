@@ -21,9 +21,7 @@ def substeps(control_hz: float) -> int:
     """
     ratio = 1.0 / (control_hz * TIMESTEP)
     if abs(ratio - round(ratio)) > 1e-9 or ratio < 1:
-        raise ValueError(
-            f"control rate {control_hz} Hz is not a whole multiple of the {TIMESTEP} s physics step"
-        )
+        raise ValueError(f"control rate {control_hz} Hz is not a whole multiple of the {TIMESTEP} s physics step")
     return round(ratio)
 
 

@@ -50,9 +50,7 @@ class Reach:
 
     def observe(self, physics: ArmPhysics, target: FloatArray) -> FloatArray:
         tool = physics.tool()
-        return np.concatenate(
-            [_joint_terms(physics, target, self.joints), 5 * tool, 10 * (self.goal - tool)]
-        )
+        return np.concatenate([_joint_terms(physics, target, self.joints), 5 * tool, 10 * (self.goal - tool)])
 
     def success(self, physics: ArmPhysics) -> bool:
         return float(np.linalg.norm(physics.tool() - self.goal)) < 0.012
@@ -125,9 +123,7 @@ def _start_pose(rng: np.random.Generator, finger: float) -> FloatArray:
     return np.append(rng.uniform(-spread, spread), finger)
 
 
-def _place_cube(
-    physics: ArmPhysics, pose: FloatArray, rng: np.random.Generator
-) -> tuple[FloatArray, float]:
+def _place_cube(physics: ArmPhysics, pose: FloatArray, rng: np.random.Generator) -> tuple[FloatArray, float]:
     """Cube centre (3,) and the angle of the ray from the base to it."""
     radius, angle = rng.uniform(0.15, 0.23), rng.uniform(-0.5, 0.5)
     cube = np.array([*_polar(radius, angle), CUBE_HALF_SIZE])

@@ -34,8 +34,8 @@ CONTROL_HZ = 20.0
 class RobosuiteEnv(RobotEnv):
     """A robosuite task; reward -1 per step and 0 on success, which ends the episode.
 
-    Actions: hand translation in the base frame (1 is 5 cm), for OSC_POSE tasks hand rotation (1 is .5 rad, axis-angle),
-    gripper (-1 open, 1 close; zero keeps it).
+    Actions: hand translation in the base frame (1 is 5 cm), for tasks that turn the hand its rotation (1 is .5 rad,
+    axis-angle), gripper (negative opens, positive closes, 0 keeps it).
 
     Attributes:
         scene: read access to the simulation, for scripted demonstrators.
@@ -56,7 +56,7 @@ class RobosuiteEnv(RobotEnv):
         self.name = self._task.name
         self.horizon = self._task.horizon
         with quiet(ROBOSUITE_LOGGER):
-            self._suite = _make_suite(task, self._task.controller)
+            self._suite = _make_suite(task, self._task.rotates)
             self.scene = Scene(self._suite)
             size = int(self._suite.action_dim)
             self._suite.reset()
@@ -106,11 +106,12 @@ class RobosuiteEnv(RobotEnv):
         return Outcome(0.0 if success else -1.0, success, success)
 
 
-def _make_suite(task: str, controller: str) -> Any:
+def _make_suite(task: str, rotates: bool) -> Any:
     # Only the right arm's part of the config: robosuite warns of every part a Panda lacks, at every reset.
     config = robosuite.load_composite_controller_config(controller="BASIC")
     arm = config["body_parts"]["right"]
-    reach = [STEP_SIZE] * 3 + ([TURN_SIZE] * 3 if controller == "OSC_POSE" else [])
+    reach = [STEP_SIZE] * 3 + ([TURN_SIZE] * 3 if rotates else [])
+    controller = "OSC_POSE" if rotates else "OSC_POSITION"
     arm.update(type=controller, output_max=reach, output_min=[-limit for limit in reach])
     config["body_parts"] = {"right": arm}
     return robosuite.make(

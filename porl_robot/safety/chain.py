@@ -21,8 +21,8 @@ _log = logging.getLogger(__name__)
 class Chain:
     """Hands a command from filter to filter and stops at the first fault.
 
-    A filter that raises has refused the command. Whoever sends the command of a refusing verdict all
-    the same sends a standstill. Not to be shared between threads.
+    A filter that raises has refused the command. Whoever sends the command of a refusing verdict
+    all the same sends a standstill. Not to be shared between threads.
 
     Raises:
         ValueError: there is no filter, or two have the same name.

@@ -23,8 +23,8 @@ class JointLimits:
         jerk: largest magnitude [rad/s^3].
 
     Raises:
-        UserError: a value is missing, not finite, not positive, or a range is empty; names the joint
-            and the value.
+        UserError: a value is missing, not finite, not positive, or a range is empty; names the
+            joint and the value.
     """
 
     names: tuple[str, ...]
@@ -44,8 +44,7 @@ class JointLimits:
         for name, lower, upper in zip(names, self.lower, self.upper, strict=True):
             if lower >= upper:
                 raise UserError(
-                    f"joint limits: lower of joint '{name}' must be below upper, "
-                    f"got {lower:g} and {upper:g}"
+                    f"joint limits: lower of joint '{name}' must be below upper, got {lower:g} and {upper:g}"
                 )
 
     def __len__(self) -> int:
@@ -62,8 +61,6 @@ class JointLimits:
         for name, value in zip(self.names, values, strict=True):
             if not np.isfinite(value) or (not signed and value <= 0.0):
                 wanted = "a finite number" if signed else "a positive finite number"
-                raise UserError(
-                    f"joint limits: {field} of joint '{name}' must be {wanted}, got {value:g}"
-                )
+                raise UserError(f"joint limits: {field} of joint '{name}' must be {wanted}, got {value:g}")
         values.setflags(write=False)
         return values

@@ -90,8 +90,7 @@ class RateFilter:
         bound = self._binding(allowed, dt)
         before, after = asked.values.tolist(), allowed.values.tolist()
         return "; ".join(
-            f"{self._limits.names[i]}: asked for {before[i]:.4f}, "
-            f"{bound[i]} limit allows {after[i]:.4f}"
+            f"{self._limits.names[i]}: asked for {before[i]:.4f}, {bound[i]} limit allows {after[i]:.4f}"
             for i in joints
         )
 
@@ -102,10 +101,7 @@ class RateFilter:
         acceleration = np.maximum(np.abs(middle_acceleration), np.abs(end.acceleration))
         fast = (velocity >= _AT_LIMIT * self._limits.velocity).tolist()
         hard = (acceleration >= _AT_LIMIT * self._limits.acceleration).tolist()
-        return [
-            "velocity" if v else "acceleration" if a else "jerk"
-            for v, a in zip(fast, hard, strict=True)
-        ]
+        return ["velocity" if v else "acceleration" if a else "jerk" for v, a in zip(fast, hard, strict=True)]
 
 
 def _parameters(limits: JointLimits) -> ruckig.InputParameter:

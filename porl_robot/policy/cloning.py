@@ -1,0 +1,128 @@
+"""Behaviour cloning: maximum likelihood of the logged actions under a tanh-Gaussian actor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from porl_robot.env import FloatArray
+from porl_robot.policy.network import (
+    Parameters,
+    distribution,
+    random_parameters,
+    to_policy,
+    trainable,
+)
+from porl_robot.policy.spec import STD_FLOOR, Policy, PolicySpec
+
+ACTION_CLIP = 0.99
+"""Actions are clamped to this before the inverse tanh, which is infinite at 1."""
+
+_HALF_LOG_2PI = 0.9189385332046727
+
+
+@dataclass(frozen=True, slots=True)
+class CloningConfig:
+    """How to clone. The recipe is our default.
+
+    Attributes:
+        hidden: widths of the actor's hidden layers.
+        batch_size: rows per step.
+        learning_rate: of Adam, decayed linearly to zero over `steps`.
+        validation_share: share of the episodes held out.
+        validate_every: steps between two looks at the held-out episodes.
+        patience: steps without a better validation loss after which to stop.
+    """
+
+    hidden: tuple[int, ...] = (128, 128)
+    batch_size: int = 256
+    learning_rate: float = 1e-3
+    validation_share: float = 0.1
+    validate_every: int = 100
+    patience: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Cloned:
+    """The outcome: the policy at the best validation loss (negative log-likelihood per step, nats)."""
+
+    policy: Policy
+    steps: int
+    best_step: int
+    train_loss: float
+    validation_loss: float
+
+
+def clone(
+    observations: FloatArray,
+    actions: FloatArray,
+    episode_ends: npt.NDArray[np.int64],
+    spec: PolicySpec,
+    config: CloningConfig,
+    steps: int,
+    seed: int,
+    progress: Callable[[int, float, float], None] = lambda step, train, validation: None,
+) -> Cloned:
+    """Fits a policy to `actions` (N, A) given `observations` (N, D).
+
+    `episode_ends` (cumulative) keeps whole episodes on one side of the validation split. `progress` gets step,
+    training loss and validation loss. Deterministic given `seed`.
+    """
+    rng = torch.Generator().manual_seed(seed)
+    held_out = _held_out_rows(episode_ends, config.validation_share, seed)
+    train, validation = (_tensors(observations[rows], actions[rows]) for rows in (~held_out, held_out))
+    parameters = random_parameters(spec, rng)
+    parameters["observation.mean"] = train[0].mean(0)
+    parameters["observation.std"] = train[0].std(0).clamp_min(STD_FLOOR)
+    weights = list(trainable(parameters).values())
+    for weight in weights:
+        weight.requires_grad_()
+    optimizer = torch.optim.Adam(weights, lr=config.learning_rate)
+    decay = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, total_iters=steps)
+    best, best_loss, best_step, train_loss = to_policy(parameters, spec), float("inf"), 0, 0.0
+    step = 0
+    while step < steps and step - best_step < config.patience:
+        rows = torch.randint(len(train[0]), (config.batch_size,), generator=rng)
+        loss = _negative_log_likelihood(parameters, train[0][rows], train[1][rows])
+        for weight, gradient in zip(weights, torch.autograd.grad(loss, weights), strict=True):
+            weight.grad = gradient
+        optimizer.step()
+        decay.step()
+        step += 1
+        train_loss = 0.98 * train_loss + 0.02 * loss.item() if step > 1 else loss.item()
+        if step % config.validate_every == 0 or step == steps:
+            with torch.no_grad():
+                validation_loss = _negative_log_likelihood(parameters, *validation).item()
+            progress(step, train_loss, validation_loss)
+            if validation_loss < best_loss:
+                best, best_loss, best_step = to_policy(parameters, spec), validation_loss, step
+    return Cloned(best, step, best_step, train_loss, best_loss)
+
+
+def _negative_log_likelihood(parameters: Parameters, observations: Tensor, before_tanh: Tensor) -> Tensor:
+    """Of the Gaussian before the tanh, whose change of variables does not depend on the parameters."""
+    mean, log_std = distribution(parameters, observations)
+    z = (before_tanh - mean) * torch.exp(-log_std)
+    return (0.5 * z.square() + log_std + _HALF_LOG_2PI).sum(-1).mean()
+
+
+def _tensors(observations: FloatArray, actions: FloatArray) -> tuple[Tensor, Tensor]:
+    clipped = np.clip(actions, -ACTION_CLIP, ACTION_CLIP)
+    return (
+        torch.tensor(observations, dtype=torch.float32),
+        torch.atanh(torch.tensor(clipped, dtype=torch.float32)),
+    )
+
+
+def _held_out_rows(episode_ends: npt.NDArray[np.int64], share: float, seed: int) -> npt.NDArray[np.bool_]:
+    """A mask over rows: at least one whole episode, never all."""
+    episodes = len(episode_ends)
+    count = min(max(1, round(share * episodes)), episodes - 1)
+    chosen = np.random.default_rng(seed).permutation(episodes)[:count]
+    lengths = np.diff(episode_ends, prepend=0)
+    return np.repeat(np.isin(np.arange(episodes), chosen), lengths)

@@ -1,0 +1,97 @@
+"""The tanh-Gaussian actor in torch: the same function as `inference.PolicyRunner`, with gradients and in batches."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from porl_robot.policy.spec import (
+    LOG_STD_RANGE,
+    OBSERVATION_CLIP,
+    Policy,
+    PolicySpec,
+    weight_shapes,
+)
+
+Parameters = dict[str, Tensor]
+
+_LOG_2PI = math.log(2 * math.pi)
+_FROZEN = ("observation.mean", "observation.std")
+
+
+def to_parameters(policy: Policy, device: torch.device | str = "cpu") -> Parameters:
+    """A copy of the weights as tensors."""
+    return {name: torch.tensor(array, device=device) for name, array in policy.weights.items()}
+
+
+def to_policy(parameters: Parameters, spec: PolicySpec) -> Policy:
+    """A copy of the tensors as an immutable policy."""
+    weights = {name: tensor.detach().cpu().numpy().copy() for name, tensor in parameters.items()}
+    for array in weights.values():
+        array.setflags(write=False)
+    return Policy(spec, weights)
+
+
+def trainable(parameters: Parameters) -> Parameters:
+    """The parameters a learner may change: all but the observation statistics."""
+    return {name: tensor for name, tensor in parameters.items() if name not in _FROZEN}
+
+
+def random_parameters(spec: PolicySpec, rng: torch.Generator) -> Parameters:
+    """A fresh actor with torch's customary uniform +-1/sqrt(fan in) and unit observation statistics."""
+    parameters: Parameters = {}
+    for name, shape in weight_shapes(spec).items():
+        if name in _FROZEN:
+            parameters[name] = torch.full(shape, 1.0 if name.endswith("std") else 0.0)
+            continue
+        layer = name.removesuffix(".weight").removesuffix(".bias")
+        fan_in = weight_shapes(spec)[f"{layer}.weight"][0]
+        parameters[name] = (torch.rand(shape, generator=rng) * 2 - 1) / math.sqrt(fan_in)
+    return parameters
+
+
+def log_std_head(std: float) -> float:
+    """The value of the log-std head that gives `std`; the inverse of the sigmoid squashing.
+
+    Raises:
+        ValueError: `std` is outside the range the head can express.
+    """
+    low, high = LOG_STD_RANGE
+    share = (math.log(std) - low) / (high - low)
+    if not 0.0 < share < 1.0:
+        raise ValueError(f"std {std} is outside ({math.exp(low):.4f}, {math.exp(high):.4f})")
+    return math.log(share / (1.0 - share))
+
+
+def with_constant_std(policy: Policy, std: float) -> Policy:
+    """The policy with its log-std head reset to one constant: the mode stays, the sampled actions change."""
+    weights = dict(policy.weights)
+    weights["log_std.weight"] = np.zeros_like(weights["log_std.weight"])
+    weights["log_std.bias"] = np.full_like(weights["log_std.bias"], log_std_head(std))
+    return Policy(policy.spec, weights)
+
+
+def distribution(parameters: Parameters, observations: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and log standard deviation before the tanh, (..., A) each. Observations: (..., D)."""
+    x = (observations - parameters["observation.mean"]) / parameters["observation.std"]
+    x = x.clamp(-OBSERVATION_CLIP, OBSERVATION_CLIP)
+    layer = 0
+    while f"layers.{layer}.weight" in parameters:
+        x = torch.addmm(parameters[f"layers.{layer}.bias"], x, parameters[f"layers.{layer}.weight"])
+        x = x.relu()
+        layer += 1
+    mean = torch.addmm(parameters["mean.bias"], x, parameters["mean.weight"])
+    head = torch.addmm(parameters["log_std.bias"], x, parameters["log_std.weight"])
+    low, high = LOG_STD_RANGE
+    return mean, low + (high - low) * torch.sigmoid(head)
+
+
+def sample(mean: Tensor, log_std: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+    """Reparameterised actions (B, A) in (-1, 1) and their log-densities (B,). Noise: standard normal (B, A)."""
+    before_tanh = mean + log_std.exp() * noise
+    log_slope = 2.0 * (math.log(2.0) - before_tanh - torch.nn.functional.softplus(-2.0 * before_tanh))
+    log_prob = (-0.5 * (noise.square() + _LOG_2PI) - log_std - log_slope).sum(-1)
+    return before_tanh.tanh(), log_prob
