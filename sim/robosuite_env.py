@@ -70,9 +70,7 @@ class RobosuiteEnv(RobotEnv):
 
     def robot_state(self) -> RobotState:
         """The seven arm joints."""
-        return RobotState(
-            self.scene.joint_position(), self.scene.joint_velocity(), self._last, self._now()
-        )
+        return RobotState(self.scene.joint_position(), self.scene.joint_velocity(), self._last, self._now())
 
     def hold(self) -> None:
         """The next control period keeps the hand where it is and the gripper as it is."""

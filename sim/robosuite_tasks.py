@@ -133,7 +133,7 @@ class RobosuiteTask:
 # any yaw and must be turned onto a square peg; the door's handle turns about its own axis before the door opens.
 TASKS = {
     "Lift": RobosuiteTask("robosuite_lift", False, 60, observe_lift),
-    "PickPlaceCan": RobosuiteTask("robosuite_can", False, 150, observe_can),
+    "PickPlaceCan": RobosuiteTask("robosuite_can", False, 200, observe_can),
     "NutAssemblySquare": RobosuiteTask("robosuite_square", True, 200, observe_square),
     "Door": RobosuiteTask("robosuite_door", True, 200, observe_door),
 }

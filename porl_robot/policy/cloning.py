@@ -14,6 +14,7 @@ from porl_robot.env import FloatArray
 from porl_robot.policy.network import (
     Parameters,
     distribution,
+    normalise,
     random_parameters,
     to_policy,
     trainable,
@@ -79,6 +80,9 @@ def clone(
     parameters = random_parameters(spec, rng)
     parameters["observation.mean"] = train[0].mean(0)
     parameters["observation.std"] = train[0].std(0).clamp_min(STD_FLOOR)
+    train, validation = (
+        (normalise(parameters, observation), action) for observation, action in (train, validation)
+    )
     weights = list(trainable(parameters).values())
     for weight in weights:
         weight.requires_grad_()
@@ -104,9 +108,9 @@ def clone(
     return Cloned(best, step, best_step, train_loss, best_loss)
 
 
-def _negative_log_likelihood(parameters: Parameters, observations: Tensor, before_tanh: Tensor) -> Tensor:
+def _negative_log_likelihood(parameters: Parameters, normalised: Tensor, before_tanh: Tensor) -> Tensor:
     """Of the Gaussian before the tanh, whose change of variables does not depend on the parameters."""
-    mean, log_std = distribution(parameters, observations)
+    mean, log_std = distribution(parameters, normalised)
     z = (before_tanh - mean) * torch.exp(-log_std)
     return (0.5 * z.square() + log_std + _HALF_LOG_2PI).sum(-1).mean()
 

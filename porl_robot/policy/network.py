@@ -74,10 +74,15 @@ def with_constant_std(policy: Policy, std: float) -> Policy:
     return Policy(policy.spec, weights)
 
 
-def distribution(parameters: Parameters, observations: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and log standard deviation before the tanh, (..., A) each. Observations: (..., D)."""
-    x = (observations - parameters["observation.mean"]) / parameters["observation.std"]
-    x = x.clamp(-OBSERVATION_CLIP, OBSERVATION_CLIP)
+def normalise(parameters: Parameters, observations: Tensor) -> Tensor:
+    """Observations (..., D) in standard deviations from the mean, clipped: what actor and critics see."""
+    centred = (observations - parameters["observation.mean"]) / parameters["observation.std"]
+    return centred.clamp(-OBSERVATION_CLIP, OBSERVATION_CLIP)
+
+
+def distribution(parameters: Parameters, normalised: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and log standard deviation before the tanh, (B, A) each. Normalised observations: (B, D)."""
+    x = normalised
     layer = 0
     while f"layers.{layer}.weight" in parameters:
         x = torch.addmm(parameters[f"layers.{layer}.bias"], x, parameters[f"layers.{layer}.weight"])

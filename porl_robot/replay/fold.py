@@ -60,6 +60,8 @@ class DurableStore(LocalStore):
         await asyncio.to_thread(self._replace, self.root / key, value.to_bytes())
 
     def _replace(self, path: Path, content: bytes) -> None:
+        if path.is_file() and path.read_bytes() == content:
+            return  # zarr rewrites unchanged attributes whenever an array grows
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}.partial")
         with temporary.open("wb") as file:

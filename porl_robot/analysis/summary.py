@@ -1,0 +1,226 @@
+"""`summary.json`: what every verb says about its run. The one place that knows the keys."""
+
+from __future__ import annotations
+
+import json
+import math
+import numbers
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from porl_robot.analysis.statistics import Evaluation
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of value: what it is called in the docs and how it is checked.
+
+    Attributes:
+        name: as the docs print it.
+        convert: gives the plain JSON value, or raises TypeError. NaN and infinity become None.
+    """
+
+    name: str
+    convert: Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key of a summary. Where `nullable` is set, null means "could not be said"."""
+
+    name: str
+    kind: Kind
+    meaning: str
+    nullable: bool = False
+
+    @property
+    def expects(self) -> str:
+        """Its type, in words."""
+        return f"{self.kind.name} or null" if self.nullable else self.kind.name
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+def _integer(value: Any) -> int:
+    if not isinstance(value, numbers.Integral) or isinstance(value, bool):
+        raise TypeError
+    return int(value)
+
+
+def _number(value: Any) -> float | None:
+    if not isinstance(value, numbers.Real) or isinstance(value, bool):
+        raise TypeError
+    number = float(value)
+    return number if math.isfinite(number) else None
+
+
+def _counts(value: Any) -> dict[str, int]:
+    if not isinstance(value, Mapping):
+        raise TypeError
+    return {_text(name): _integer(count) for name, count in value.items()}
+
+
+def _texts(value: Any) -> list[str]:
+    if not isinstance(value, list | tuple):
+        raise TypeError
+    return [_text(each) for each in value]
+
+
+def _curve(value: Any) -> list[dict[str, Any]]:
+    if not isinstance(value, list | tuple):
+        raise TypeError
+    return [_point(each) for each in value]
+
+
+def _point(value: Any) -> dict[str, Any]:
+    if not isinstance(value, Mapping) or value.keys() != Evaluation.__required_keys__:
+        raise TypeError
+    success = value["success"]
+    return {
+        "env_steps": _integer(value["env_steps"]),
+        "success": None if success is None else _number(success),
+        "episodes": _integer(value["episodes"]),
+        "return_mean": _number(value["return_mean"]),
+    }
+
+
+TEXT = Kind("string", _text)
+INTEGER = Kind("integer", _integer)
+NUMBER = Kind("number", _number)
+COUNTS = Kind("object: string to integer", _counts)
+TEXTS = Kind("list of strings", _texts)
+CURVE = Kind("list of {env_steps, success, episodes, return_mean}", _curve)
+
+
+def _rate(name: str, meaning: str) -> tuple[Key, Key, Key]:
+    return (
+        Key(name, NUMBER, f"{meaning}; null for tasks without success", nullable=True),
+        Key(f"{name}_low", NUMBER, "lower end of its 95 % Wilson interval", nullable=True),
+        Key(f"{name}_high", NUMBER, "upper end of its 95 % Wilson interval", nullable=True),
+    )
+
+
+_ENV = Key("env", TEXT, "name of the task")
+_SEED = Key("seed", INTEGER, "random seed of the run")
+_EPISODES = Key("episodes", INTEGER, "number of episodes")
+_RETURN = Key("return_mean", NUMBER, "mean undiscounted return of an episode", nullable=True)
+_INTERVENTIONS = Key("interventions", COUNTS, "steps that each safety filter changed")
+_WALL = Key("wall_s", NUMBER, "wall time of the run [s]")
+
+SCHEMA: Mapping[str, tuple[Key, ...]] = {
+    "finetune": (
+        Key("method", TEXT, "name of the method"),
+        _ENV,
+        _SEED,
+        Key("env_steps", INTEGER, "environment steps of training; evaluations do not count"),
+        Key("critic_updates", INTEGER, "gradient steps of the critics"),
+        Key("actor_updates", INTEGER, "gradient steps of the actor"),
+        Key("updates_per_step", NUMBER, "critic updates per environment step", nullable=True),
+        Key("bc_success", NUMBER, "success of the policy at the start", nullable=True),
+        Key("bc_success_sampled", NUMBER, "the same with sampled actions", nullable=True),
+        Key("bc_return_mean", NUMBER, "mean return of the policy at the start", nullable=True),
+        Key("curve", CURVE, "the evaluations in order; each `success` may be null"),
+        Key("unfreeze_step", INTEGER, "environment step of the first actor update", nullable=True),
+        Key(
+            "worst_after_unfreeze",
+            NUMBER,
+            "lowest mean of two consecutive evaluations after it: success, or return for tasks without success",
+            nullable=True,
+        ),
+        Key("steps_to_90", INTEGER, "first evaluation with at least 90 % success", nullable=True),
+        Key("steps_to_95", INTEGER, "first evaluation with at least 95 % success", nullable=True),
+        *_rate("final_success", "success at the last evaluation"),
+        Key("final_return_mean", NUMBER, "mean return at the last evaluation", nullable=True),
+        _INTERVENTIONS,
+        _WALL,
+        Key("cpu_s", NUMBER, "processor time of the run without evaluations [s]"),
+        Key("cpu_s_eval", NUMBER, "processor time of the evaluations [s]"),
+        Key("stopped_because", TEXT, "why the run ended early; null if it did not", nullable=True),
+        Key("initialised", TEXTS, "parts that began fresh instead of from the policy or log"),
+    ),
+    "evaluate": (
+        Key("policy", TEXT, "the policy that was evaluated"),
+        _ENV,
+        _SEED,
+        _EPISODES,
+        *_rate("success", "fraction of episodes that succeeded"),
+        _RETURN,
+        Key("seconds", NUMBER, "wall time of the episodes [s]"),
+    ),
+    "pretrain": (
+        _ENV,
+        _SEED,
+        Key("method", TEXT, "name of the method"),
+        Key("log", TEXT, "the log that was learned from"),
+        Key("steps", INTEGER, "gradient steps"),
+        Key("best_step", INTEGER, "gradient step of the policy that was kept"),
+        Key("train_loss", NUMBER, "loss on the training episodes at best_step", nullable=True),
+        Key("validation_loss", NUMBER, "loss on the held-out episodes there", nullable=True),
+        *_rate("success", "success of the kept policy with its mean action"),
+        *_rate("success_sampled", "success of the kept policy with sampled actions"),
+        Key("episodes", INTEGER, "evaluation episodes behind each of the two"),
+        Key("policy_hash", TEXT, "hash of the policy that was kept"),
+        _WALL,
+    ),
+    "collect": (
+        _ENV,
+        Key("skill", TEXT, "how good the demonstrator was"),
+        _SEED,
+        _EPISODES,
+        Key("steps", INTEGER, "environment steps over all episodes"),
+        *_rate("success", "fraction of episodes that succeeded"),
+        _RETURN,
+        Key("length_mean", NUMBER, "mean length of an episode [steps]", nullable=True),
+        _INTERVENTIONS,
+        _WALL,
+    ),
+}
+
+
+def write_summary(kind: str, path: Path, values: Mapping[str, Any]) -> None:
+    """Writes `values` as the JSON file `path`, whole or not at all.
+
+    NaN and infinity become null. Numpy numbers become plain ones.
+
+    Raises:
+        KeyError: `kind` is unknown, or a key is missing or unknown.
+        TypeError: a value is not of the kind its key asks for.
+    """
+    keys = SCHEMA[kind]
+    wrong = values.keys() ^ {key.name for key in keys}
+    if wrong:
+        raise KeyError(f"{kind} summary: missing or unknown keys {sorted(wrong)}")
+    checked = {key.name: _checked(kind, key, values[key.name]) for key in keys}
+    text = json.dumps(checked, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    temporary = path.with_name(path.name + ".tmp")
+    with temporary.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def schema_table(kind: str) -> str:
+    """The keys of one kind of summary as a markdown table."""
+    rows = ["| key | type | meaning |", "|---|---|---|"]
+    for key in SCHEMA[kind]:
+        rows.append(f"| `{key.name}` | {key.expects} | {key.meaning} |")
+    return "\n".join(rows) + "\n"
+
+
+def _checked(kind: str, key: Key, value: Any) -> Any:
+    try:
+        plain = None if value is None else key.kind.convert(value)
+    except TypeError:
+        pass
+    else:
+        if plain is not None or key.nullable:
+            return plain
+    raise TypeError(f"{kind} summary: {key.name} must be {key.expects}, got {value!r}")

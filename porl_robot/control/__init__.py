@@ -1,0 +1,1 @@
+"""Acting: episodes through the safety chain, their evaluation, and the fine-tuning run."""

@@ -1,0 +1,60 @@
+"""Measuring a policy: seeded episodes through the same safety chain, in an env of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from porl_robot.control.rollout import Choice, episode
+from porl_robot.env import FloatArray, RobotEnv
+from porl_robot.policy.inference import PolicyRunner
+from porl_robot.replay.record import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """The outcome of some episodes. `successes` is None where the task has no notion of success."""
+
+    episodes: int
+    successes: int | None
+    return_mean: float
+
+    @property
+    def success(self) -> float | None:
+        """Share of successful episodes."""
+        return None if self.successes is None else self.successes / self.episodes
+
+
+def start_seeds(seed: int, stream: int, count: int) -> list[int]:
+    """Seeds of start states: a function of the run's seed and a stream number, disjoint for practical purposes."""
+    draws = np.random.default_rng([seed, stream]).integers(2**31, size=count)
+    return [int(draw) for draw in draws]
+
+
+def evaluate(
+    env: RobotEnv,
+    runner: PolicyRunner,
+    seeds: Sequence[int],
+    sampled: bool = False,
+    progress: Callable[[], None] = lambda: None,
+) -> Evaluation:
+    """Runs one episode per seed with the policy's mode, or with sampled actions.
+
+    The same policy and seeds give the same outcome. `progress` is called after every episode.
+    """
+    successes, returns = 0, 0.0
+    for seed in seeds:
+        rng = np.random.default_rng(seed)
+
+        def choose(observation: FloatArray, rng: np.random.Generator = rng) -> Choice:
+            if not sampled:
+                return Choice(runner.mode(observation), float("nan"), Source.POLICY, 0)
+            return Choice(*runner.sample(observation, rng), Source.POLICY, 0)
+
+        for transition in episode(env, choose, seed):
+            returns += transition.reward
+        successes += transition.step.success is True
+        progress()
+    return Evaluation(len(seeds), successes if env.has_success else None, returns / len(seeds))

@@ -1,0 +1,123 @@
+"""What robosuite's scripted demonstrators share: walking through phases, and how to be made worse.
+
+A script is a sequence of phases; each aims the hand somewhere until it is through. Three knobs degrade every script:
+`bias`, an offset of its targets drawn per episode; `noise`, added to every action; `p_random`, the chance per step to
+do something random for a few steps. Bias is the knob that lowers a cloned policy's success: cloning averages noise
+away.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from porl_robot.env import FloatArray
+from sim.robosuite_env import STEP_SIZE, TURN_SIZE, RobosuiteEnv
+from sim.robosuite_scene import Scene, Vector
+
+ACTION_LIMIT = 0.97  # keeps the inverse of tanh small for a policy that clones
+GAIN = 1.5
+BIAS_SHARES = np.array([1.0, 1.0, 0.4])  # of `bias` in x, y, z
+OPEN, CLOSE = -1.0, 1.0
+POINTING_DOWN = Rotation.from_euler("x", np.pi)
+
+
+@dataclass(frozen=True)
+class Aim:
+    """What a phase wants.
+
+    Attributes:
+        target: of the hand in the world frame, shape (3,) [m].
+        gripper: OPEN or CLOSE.
+        reached: the phase is through.
+        turn: yaw to be made [rad]; only for tasks that turn the hand, which is kept pointing down.
+    """
+
+    target: Vector
+    gripper: float
+    reached: bool | np.bool_
+    turn: float = 0.0
+
+
+class ScriptedDemonstrator(abc.ABC):
+    """Walks through a task's phases, degraded by the three knobs."""
+
+    def __init__(self, env: RobosuiteEnv, bias: float, noise: float, p_random: float) -> None:
+        """`bias`: standard deviation of the targets' offset per episode [m], .4 of it in height. `noise`: standard
+        deviation of the action's noise. `p_random`: chance per step to hold a random action for 3 to 7 steps.
+        """
+        self._scene: Scene = env.scene
+        self._size = env.action_space.shape[0]
+        self._bias, self._noise, self._p_random = bias, noise, p_random
+
+    def begin(self, rng: np.random.Generator) -> None:
+        """Draws the episode's offset."""
+        self._rng = rng
+        self._offset: Vector = rng.normal(0.0, 1.0, 3) * self._bias * BIAS_SHARES
+        self._random_action: FloatArray = np.zeros(self._size)
+        self._random_steps = 0
+        self._phase = 0
+        self._phase_steps = 0
+        self._grip = self._scene.eef_position()
+
+    def act(self) -> FloatArray:
+        """Shape (A,), in [-.97, .97]."""
+        action = self._intend() + self._noise * self._rng.normal(0.0, 1.0, self._size)
+        if self._random_steps == 0 and self._rng.random() < self._p_random:
+            self._random_action = self._rng.uniform(-1.0, 1.0, self._size)
+            self._random_steps = int(self._rng.integers(3, 8))
+        if self._random_steps > 0:
+            self._random_steps -= 1
+            action = self._random_action
+        return np.clip(action, -ACTION_LIMIT, ACTION_LIMIT)
+
+    @abc.abstractmethod
+    def _script(self) -> Sequence[Callable[[], Aim]]:
+        """The phases in their order; the last one goes on to the end of the episode."""
+
+    def _intend(self) -> FloatArray:
+        """The undisturbed action, shape (A,)."""
+        phases = self._script()
+        aim = phases[self._phase]()
+        self._phase_steps += 1
+        if aim.reached and self._phase + 1 < len(phases):
+            self._phase += 1
+            self._phase_steps = 0
+            self._grip = self._scene.eef_position()
+            aim = phases[self._phase]()
+        move = GAIN * (aim.target - self._scene.eef_position()) / STEP_SIZE
+        turn = self._turn(aim.turn) if self._size > move.size + 1 else np.zeros(0)
+        return np.concatenate([move, turn, [aim.gripper]])
+
+    def _turn(self, yaw: float) -> Vector:
+        """The rotation action that turns the hand by `yaw` [rad] and otherwise points it down, shape (3,)."""
+        quaternion = self._scene.eef_quaternion()
+        wanted = Rotation.from_euler("z", yaw_of(quaternion) + yaw) * POINTING_DOWN
+        return np.asarray((wanted * Rotation.from_quat(quaternion).inv()).as_rotvec() / TURN_SIZE)
+
+    def _off(self, target: Vector) -> float:
+        """Distance of the hand from `target` [m]."""
+        return float(np.linalg.norm(target - self._scene.eef_position()))
+
+    def _off_sideways(self, target: Vector) -> float:
+        """Horizontal distance of the hand from `target` [m]."""
+        return float(np.linalg.norm((target - self._scene.eef_position())[:2]))
+
+    def _below(self, target: Vector) -> float:
+        """How far the hand is below `target` [m]."""
+        return float(target[2] - self._scene.eef_position()[2])
+
+
+def yaw_of(quaternion: Vector) -> float:
+    """Direction of a body's x axis in the horizontal plane [rad]. `quaternion`: (x, y, z, w)."""
+    axis = Rotation.from_quat(quaternion).apply([1.0, 0.0, 0.0])
+    return float(np.arctan2(axis[1], axis[0]))
+
+
+def wrap(angle: float, period: float) -> float:
+    """The equivalent angle nearest to zero [rad]."""
+    return (angle + period / 2) % period - period / 2
