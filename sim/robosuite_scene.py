@@ -51,7 +51,8 @@ class Scene:
 
     def finger_command(self) -> Vector:
         """Commanded closing, shape (1,): -1 open, 1 closed. It follows the action over several steps."""
-        return np.array(self._robot.gripper["right"].current_action[1:])
+        # One number after a reset, one per finger after a step: the last closes where it is positive.
+        return np.array(self._robot.gripper["right"].current_action[-1:])
 
     def body_position(self, body: str) -> Vector:
         """Shape (3,)."""

@@ -79,15 +79,15 @@ def figures(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _percent(value: float | None) -> str:
-    return "–" if value is None else f"{100.0 * value:.1f} %"
+    return "n/a" if value is None else f"{100.0 * value:.1f} %"
 
 
 def _plain(value: float | None) -> str:
-    return "–" if value is None else f"{value:,.2f}"
+    return "n/a" if value is None else f"{value:,.2f}"
 
 
 def _count(value: int | None) -> str:
-    return "–" if value is None else f"{value:,}"
+    return "n/a" if value is None else f"{value:,}"
 
 
 def _final(summary: Mapping[str, Any]) -> str:
@@ -149,7 +149,13 @@ def _figure(panel: Panel, content: Content) -> Any:
         showlegend=len(panel.series) > 1,
         legend={"orientation": "h", "x": 0.0, "y": 1.0, "yanchor": "bottom"},
         hovermode="x unified",
-        xaxis={**axis, "title": STEPS_LABEL, "range": [0, content.last_step], "showgrid": False, "tickformat": ",d"},
+        xaxis={
+            **axis,
+            "title": STEPS_LABEL,
+            "range": [-0.01 * content.last_step, 1.01 * content.last_step],
+            "showgrid": False,
+            "tickformat": ",d",
+        },
         yaxis={**axis, "title": panel.y_label, "gridcolor": "#e3e3e3"},
     )
     if panel.y_range is not None:
@@ -166,8 +172,7 @@ def _add(figure: Any, series: Series) -> None:
             x=[*x, *reversed(x)],
             y=outline,
             fill="toself",
-            fillcolor=series.colour,
-            opacity=0.2,
+            fillcolor=_translucent(series.colour),
             line={"width": 0},
             mode="lines",
             hoverinfo="skip",
@@ -185,3 +190,8 @@ def _add(figure: Any, series: Series) -> None:
         }
     mode = "lines+markers" if series.markers else "lines"
     figure.add_scatter(x=x, y=y, mode=mode, line=line, name=series.label, error_y=bars)
+
+
+def _translucent(colour: str) -> str:
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red}, {green}, {blue}, 0.2)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -100,27 +101,27 @@ def content(summary: Mapping[str, Any], metrics: Sequence[Row]) -> Content:
     last = max([1.0, float(summary["env_steps"]), *steps, *(float(p["env_steps"]) for p in summary["curve"])])
     candidates = (
         Panel(
-            "Training success",
-            "success of the last 20 episodes [%]",
+            "Training success, last 20 episodes",
+            "success [%]",
             _lines(rows, (("train_success", "training episodes"),), scale=100.0),
             (-3.0, 103.0),
         ),
-        Panel("Value estimate", "Q, discounted return", _values(rows)),
+        Panel("Value estimate", "discounted return", _values(rows)),
         Panel(
             "Exploration",
-            "entropy, log standard deviation [nat]",
+            "nat",
             _lines(rows, (("entropy", "entropy"), ("log_std_mean", "mean log standard deviation"))),
         ),
         Panel("Entropy temperature", "alpha", _lines(rows, (("alpha", "alpha"),))),
         Panel("Safety interventions", "steps changed, cumulative", _interventions(rows)),
         Panel(
             "Update-to-data ratio",
-            "critic updates per environment step",
+            "critic updates per step",
             _lines(rows, (("updates_per_step", "updates per step"),)),
         ),
         Panel(
             "Distance from the anchor",
-            "distance to the start policy",
+            "distance to start policy",
             _lines(rows, (("anchor_distance", "anchor distance"),)),
         ),
     )
@@ -135,7 +136,7 @@ def content(summary: Mapping[str, Any], metrics: Sequence[Row]) -> Content:
 
 
 def _finite(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _curve(summary: Mapping[str, Any]) -> Panel:
@@ -214,7 +215,7 @@ def _phases(rows: Sequence[Row], last: float) -> tuple[Phase, ...]:
         if isinstance(name, str) and (not starts or starts[-1][0] != name):
             # The first row of a run may come late; its phase began with the run.
             starts.append((name, float(row["env_steps"]) if starts else 0.0))
-    ends = [start for _, start in starts[1:]] + [last]
+    ends = [start for _, start in [*starts, ("", last)][1:]]
     return tuple(
         Phase(*_PHASES.get(name, (name, "#f4f4f4")), start, end)
         for (name, start), end in zip(starts, ends, strict=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
@@ -22,7 +23,7 @@ def write_png(path: Path, content: Content) -> None:
     """Writes the PNG, `WIDTH` pixels wide; its height depends on how many panels have data."""
     rows = (len(content.panels) + 1) // 2
     height = _CURVE_ROW + _ROW * rows
-    figure = Figure(figsize=(WIDTH / _DPI, height), dpi=_DPI, layout="constrained")
+    figure = Figure(figsize=(WIDTH / _DPI, height), dpi=_DPI, layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1))
     figure.suptitle(content.heading, fontsize=14, fontweight="bold", color=_INK)
     grid = figure.add_gridspec(1 + rows, 2, height_ratios=[_CURVE_ROW] + [_ROW] * rows)
     _draw_curve(figure.add_subplot(grid[0, :]), content)
@@ -75,7 +76,7 @@ def _draw(axes: Axes, panel: Panel, content: Content) -> None:
             zorder=2,
             label=_unfreeze_label(panel, content),
         )
-    axes.set_xlim(0.0, content.last_step)
+    axes.set_xlim(-0.01 * content.last_step, 1.01 * content.last_step)
     if panel.y_range is not None:
         axes.set_ylim(*panel.y_range)
     axes.set_title(panel.title, loc="left", fontsize=10, color=_INK)

@@ -14,7 +14,7 @@ from porl_robot.replay.record import Source
 
 
 @dataclass(frozen=True, slots=True)
-class Evaluation:
+class EvaluationResult:
     """The outcome of some episodes. `successes` is None where the task has no notion of success."""
 
     episodes: int
@@ -39,7 +39,7 @@ def evaluate(
     seeds: Sequence[int],
     sampled: bool = False,
     progress: Callable[[], None] = lambda: None,
-) -> Evaluation:
+) -> EvaluationResult:
     """Runs one episode per seed with the policy's mode, or with sampled actions.
 
     The same policy and seeds give the same outcome. `progress` is called after every episode.
@@ -57,4 +57,4 @@ def evaluate(
             returns += transition.reward
         successes += transition.step.success is True
         progress()
-    return Evaluation(len(seeds), successes if env.has_success else None, returns / len(seeds))
+    return EvaluationResult(len(seeds), successes if env.has_success else None, returns / len(seeds))

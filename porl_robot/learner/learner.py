@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from porl_robot.env import FloatArray
+from porl_robot.errors import UserError
 from porl_robot.learner.backend import update_function
 from porl_robot.learner.state import LearnerState, initial_state, restart_critics
 from porl_robot.learner.update import Coefficients, Losses, Metrics, Noise
@@ -52,10 +53,6 @@ class LearnerConfig:
             raise ValueError(f"learner.lag {self.lag} is negative")
         if self.backend not in ("eager", "compile"):
             raise ValueError(f"learner.backend {self.backend!r} is neither 'eager' nor 'compile'")
-
-
-class LearnerError(Exception):
-    """The learner cannot go on; the message says why."""
 
 
 class Learner:
@@ -103,9 +100,6 @@ class Learner:
         """The updates one environment step is worth, from the first `rows` transitions.
 
         `step` counts environment steps since the actor was unfrozen; None keeps it frozen.
-
-        Raises:
-            LearnerError: the actor is no longer finite.
         """
         method, config = self.method, self.config
         train_actor = step is not None
@@ -156,12 +150,15 @@ class Learner:
         """A copy of the actor now.
 
         Raises:
-            LearnerError: it is not finite.
+            UserError: it is not finite.
         """
         policy = to_policy(self.state.actor, self._spec)
         for name, array in policy.weights.items():
             if not bool(torch.isfinite(torch.from_numpy(array).sum())):
-                raise LearnerError(f"the actor is no longer finite ({name}) after {self.actor_updates} updates")
+                raise UserError(
+                    f"the actor is no longer finite ({name}) after {self.actor_updates} updates; smaller "
+                    "learning rates are the usual remedy"
+                )
         return policy
 
     def anchor_weight(self, step: int) -> float:

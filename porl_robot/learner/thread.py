@@ -9,12 +9,17 @@ from typing import TypeVar
 
 import torch
 
-from porl_robot.learner.learner import Learner, LearnerError
+from porl_robot.errors import UserError
+from porl_robot.learner.learner import Learner
 from porl_robot.learner.limiter import Grant, Limiter
 from porl_robot.learner.snapshot import Snapshot, SnapshotShelf
 from porl_robot.learner.update import Metrics
 
 T = TypeVar("T")
+
+
+class LearnerError(Exception):
+    """The learner died of an error in the program, which is chained."""
 
 
 class LearnerThread:
@@ -57,6 +62,10 @@ class LearnerThread:
             return self._shelf.newest()
         return self._shelf.newest(self._base + max(0, self._limiter.granted - self._lag))
 
+    def newest(self) -> Snapshot:
+        """The newest snapshot, whatever its age."""
+        return self._shelf.newest()
+
     def run_idle(self, job: Callable[[Learner], T]) -> T:
         """Waits until every granted block is done, then runs `job` on the learner in the calling thread."""
         self._limiter.drain()
@@ -93,5 +102,7 @@ class LearnerThread:
             self._limiter.close()
 
     def _raise_error(self) -> None:
+        if isinstance(self._error, UserError):
+            raise self._error
         if self._error is not None:
             raise LearnerError(f"the learner stopped: {self._error}") from self._error

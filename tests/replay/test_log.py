@@ -1,6 +1,7 @@
 import dataclasses
 import json
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from porl_robot.errors import UserError
+from porl_robot.replay import log as log_module
 from porl_robot.replay import writer as writer_module
 from porl_robot.replay.journal import SegmentWriter
 from porl_robot.replay.log import log_info, read_log, repair_log, require_finite, verify_log
@@ -124,6 +126,23 @@ def test_a_reader_sees_whole_episodes_while_the_log_is_written(tmp_path, spec, s
         assert log.log_prob.tolist() == list(range(3 * log.episodes))
 
 
+def test_a_fold_between_two_reads_hides_nothing(tmp_path, spec, stream, monkeypatch):
+    records = list(stream(spec, [3, 4]))
+    writer = LogWriter.create(tmp_path, spec)
+    for record in records:
+        writer.append(record)
+    writer.flush()
+    for name in ("read_segments", "ZarrLog"):
+
+        def read_then_fold(*args, original=getattr(log_module, name), **options):
+            result = original(*args, **options)
+            writer.close()
+            return result
+
+        monkeypatch.setattr(log_module, name, read_then_fold)
+    assert_same(read_log(tmp_path), records)
+
+
 def test_reopening_continues(tmp_path, spec, stream):
     records = list(stream(spec, [3, 2, 4]))
     write(tmp_path, spec, records[:5])
@@ -160,8 +179,13 @@ def test_the_death_of_the_thread_reaches_every_caller(tmp_path, spec, stream, mo
         writer.append(record)
     writer.flush()
     full = OSError(28, "No space left on device")
+
+    def fail(*_):
+        time.sleep(0.1)  # the caller is waiting by then
+        raise full
+
     with monkeypatch.context() as patch:
-        patch.setattr(SegmentWriter, "append", lambda *_: (_ for _ in ()).throw(full))
+        patch.setattr(SegmentWriter, "append", fail)
         writer.append(records[2])
         for call in (writer.flush, lambda: writer.append(records[3]), writer.close):
             with pytest.raises(LogError, match="No space left") as caught:

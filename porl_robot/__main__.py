@@ -1,0 +1,20 @@
+"""Entry point of `porl-robot`."""
+
+from __future__ import annotations
+
+import sys
+
+from porl_robot.threads import limit_threads
+
+limit_threads()
+
+from porl_robot.cli import run  # noqa: E402 - the limits have to be set before NumPy is imported
+
+
+def main() -> None:
+    """Runs the command line and exits with its code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""Checkpoints of a fine-tuning run: a folder per step, whole or absent."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from porl_robot.control.run_state import RunState
+from porl_robot.errors import UserError
+from porl_robot.learner.learner import Learner
+from porl_robot.policy.checkpoint import save_policy
+
+FOLDER = "checkpoints"
+_LEARNER = "learner.safetensors"
+_RUN = "run.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What a run goes on from: its counters and the folder that holds the learner."""
+
+    run: RunState
+    folder: Path
+
+
+def save_checkpoint(out: Path, run: RunState, learner: Learner) -> None:
+    """Writes `out/checkpoints/<env_steps>`, replacing one of the same step."""
+    folder = out / FOLDER / f"{run.env_steps:09d}"
+    temporary = folder.with_name(folder.name + ".new")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    tensors = {name: t.detach().cpu().contiguous().clone() for name, t in learner.state.tensors()}
+    tensors["rng"] = learner.rng.get_state()
+    save_file(tensors, temporary / _LEARNER)
+    save_policy(learner.policy(), temporary)
+    counters = {"critic_updates": learner.critic_updates, "actor_updates": learner.actor_updates}
+    (temporary / _RUN).write_text(json.dumps({"run": run.to_json(), **counters}))
+    shutil.rmtree(folder, ignore_errors=True)
+    temporary.rename(folder)
+
+
+def newest_checkpoint(out: Path) -> Checkpoint:
+    """The last whole checkpoint.
+
+    Raises:
+        UserError: there is none.
+    """
+    folders = sorted(f for f in (out / FOLDER).glob("*") if f.suffix != ".new")
+    if not folders:
+        raise UserError(f"{out}: holds no checkpoint to resume from; give the out folder of a fine-tuning run")
+    return Checkpoint(RunState.from_json(_read(folders[-1])["run"]), folders[-1])
+
+
+def restore_learner(checkpoint: Checkpoint, learner: Learner) -> None:
+    """Puts the checkpoint's tensors, randomness and counters into `learner`.
+
+    Raises:
+        UserError: the file is damaged or of a learner of other sizes.
+    """
+    path = checkpoint.folder / _LEARNER
+    try:
+        tensors = load_file(path)
+        with torch.no_grad():
+            for name, tensor in learner.state.tensors():
+                tensor.copy_(tensors[name])
+        learner.rng.set_state(tensors["rng"])
+    except (OSError, SafetensorError, KeyError, RuntimeError) as error:
+        raise UserError(f"{path}: cannot be resumed from ({error})") from error
+    data = _read(checkpoint.folder)
+    learner.critic_updates = data["critic_updates"]
+    learner.actor_updates = data["actor_updates"]
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    try:
+        data: dict[str, Any] = json.loads((folder / _RUN).read_text())
+    except (OSError, ValueError) as error:
+        raise UserError(f"{folder / _RUN}: cannot be read ({error})") from error
+    return data

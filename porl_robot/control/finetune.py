@@ -1,0 +1,283 @@
+"""A fine-tuning run: act, record, let the learner follow, measure."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from porl_robot.control.checkpoints import save_checkpoint
+from porl_robot.control.evaluation import EvaluationResult, evaluate, start_seeds
+from porl_robot.control.metrics import MetricsLog
+from porl_robot.control.reporter import Reporter
+from porl_robot.control.rollout import Choice, Transition, episode, to_record
+from porl_robot.control.run_state import RunState
+from porl_robot.env import FloatArray, RobotEnv
+from porl_robot.learner.learner import Learner
+from porl_robot.learner.snapshot import Snapshot
+from porl_robot.learner.thread import LearnerThread
+from porl_robot.methods.method import Method
+from porl_robot.methods.warm_up import keep_sampling, missing_evidence
+from porl_robot.policy.inference import PolicyRunner
+from porl_robot.replay.record import Phase, Source
+from porl_robot.replay.writer import LogWriter
+
+# Streams of the run's seed.
+EVALUATION_STARTS, FINAL_STARTS, _TRAINING_STARTS, _EXPLORATION = range(4)
+
+_METRICS_EVERY = 250
+_FIT_CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True)
+class RunConfig:
+    """Length and measuring of a run.
+
+    Attributes:
+        steps: environment steps in all, the pre-sample included.
+        eval_every: steps between evaluations; a checkpoint is written with each.
+        eval_episodes: episodes of each, on the same seeded starts throughout the run.
+        final_episodes: fresh starts for the final figure.
+    """
+
+    steps: int
+    eval_every: int
+    eval_episodes: int
+    final_episodes: int
+    seed: int
+    out: Path
+
+
+class FineTuning:
+    """One run. `evaluation_env` has an instance and a random stream of its own.
+
+    Args:
+        learner: holds the policy to begin with; its buffer holds what `state` has counted.
+        state: where to go on; fresh for a new run.
+        missed: steps at the end of `state` that the learner has not been granted updates for, after a crash.
+    """
+
+    def __init__(
+        self,
+        env: RobotEnv,
+        evaluation_env: RobotEnv,
+        learner: Learner,
+        log: LogWriter,
+        metrics: MetricsLog,
+        config: RunConfig,
+        state: RunState,
+        reporter: Reporter,
+        missed: int = 0,
+    ) -> None:
+        self._env, self._evaluation_env = env, evaluation_env
+        self._learner, self._log, self._metrics = learner, log, metrics
+        self._config, self.state, self._reporter = config, state, reporter
+        self._missed = missed
+        self._method: Method = learner.method
+        self._rng = np.random.default_rng([config.seed, _EXPLORATION, state.env_steps])
+        self._eval_seeds = start_seeds(config.seed, EVALUATION_STARTS, config.eval_episodes)
+        self._evaluated: tuple[int, EvaluationResult] | None = None
+        self.stopped_because: str | None = None
+        if not state.env_steps:
+            state.next_check = self._method.warm_up.steps
+        lag = None if env.real_time else learner.config.lag
+        self._thread = LearnerThread(learner, lag, version=learner.actor_updates)
+
+    def run(self) -> EvaluationResult | None:
+        """Runs to the end. Returns the final evaluation, or None where the run was stopped early.
+
+        On every way out the robot is held, the learner stopped and the log closed.
+
+        Raises:
+            LearnerError: the learner died. LogError: the log can no longer be written. UserError: the learner diverged.
+        """
+        self._clock = time.monotonic(), time.process_time()
+        final = None
+        with self._log:
+            self._thread.start()
+            try:
+                final = self._act()
+            except KeyboardInterrupt:
+                self.stopped_because = "stopped by the operator"
+            finally:
+                self._env.hold()
+                self._thread.stop()
+            self._checkpoint()
+        return final
+
+    def _act(self) -> EvaluationResult | None:
+        self._catch_up()
+        if not self.state.curve:
+            self._measure()
+        while self.state.env_steps < self._config.steps and self.stopped_because is None:
+            self._episode()
+        if self.stopped_because is not None:
+            return None
+        seeds = start_seeds(self._config.seed, FINAL_STARTS, self._config.final_episodes)
+        return self._timed_evaluation(self._settled_snapshot().runner, seeds)
+
+    @property
+    def shortfall(self) -> int:
+        """Blocks of updates that real time left no room for."""
+        return self._thread.shortfall
+
+    def _episode(self) -> None:
+        state = self.state
+        frame = 0
+        seed = start_seeds(self._config.seed, _TRAINING_STARTS * 2**20 + state.episodes, 1)[0]
+        for happened in episode(self._env, self._choose, seed):
+            last = state.env_steps + 1 == self._config.steps
+            transition = replace(happened, truncated=True) if last and not happened.ended else happened
+            self._record(transition, frame)
+            frame += 1
+            self._learn()
+            if state.env_steps % _METRICS_EVERY == 0:
+                self._write_metrics()
+            if state.env_steps % self._config.eval_every == 0 or last:
+                self._measure()
+            if last:
+                break
+        if transition.step.fault is not None:
+            self._reporter.note(f"episode {state.episodes - 1} ended by a fault: {transition.step.fault}")
+        if state.unfreeze_step is None and self._method.warm_up.fit is not None and not last:
+            self._consider_unfreezing()
+
+    def _choose(self, observation: FloatArray) -> Choice:
+        self._snapshot = self._thread.current()
+        action, log_prob = self._method.explorer.act(
+            self._snapshot.runner, observation, self.state.env_steps, self._rng
+        )
+        return Choice(action, log_prob, Source.POLICY, self._snapshot.version)
+
+    def _record(self, transition: Transition, frame: int) -> None:
+        phase = Phase.PRE_SAMPLE if self.state.unfreeze_step is None else Phase.ONLINE
+        self._log.append(to_record(transition, self._log.episodes, frame, phase))
+        self._learner.buffer.add(
+            transition.observation,
+            transition.step.action,
+            transition.next_observation,
+            transition.reward,
+            transition.terminated,
+            transition.truncated,
+        )
+        self.state.count(transition)
+
+    def _learn(self) -> None:
+        """Grants the learner what this step is worth."""
+        state, warm_up = self.state, self._method.warm_up
+        rows = len(self._learner.buffer)
+        if state.unfreeze_step is not None:
+            self._thread.step(rows, state.env_steps - state.unfreeze_step)
+        elif warm_up.train_critic and rows >= self._learner.config.batch_size:
+            self._thread.step(rows, None)
+        if state.unfreeze_step is None and warm_up.fit is None and state.env_steps >= warm_up.steps:
+            self._unfreeze()
+
+    def _consider_unfreezing(self) -> None:
+        state, warm_up = self.state, self._method.warm_up
+        if keep_sampling(warm_up.evidence, state.next_check, state.pre_sample()):
+            return
+        correlation = self._fit()
+        lacking = missing_evidence(warm_up.evidence, state.pre_sample(), correlation)
+        if lacking is None:
+            self._unfreeze()
+        elif state.env_steps < 2 * warm_up.steps:
+            state.next_check = state.env_steps + warm_up.steps // 4
+            self._reporter.note(f"the actor stays frozen until step {state.next_check}: {lacking}")
+        else:
+            self.stopped_because = lacking
+
+    def _fit(self) -> float:
+        """Fits the critic to the pre-sample, half as long when repeated; returns its rank correlation."""
+        fit = self._method.warm_up.fit
+        assert fit is not None
+        rows = len(self._learner.buffer)
+        updates = fit.updates if self.state.refits == 0 else fit.updates // 2
+        for done in range(0, updates, _FIT_CHUNK):
+            count = min(_FIT_CHUNK, updates - done)
+            self._thread.run_idle(lambda learner, count=count: learner.fit(rows, fit, count))
+            self._reporter.progress(self.state.env_steps, phase=f"critic fit {done + count}/{updates}")
+        self.state.refits += 1
+        correlation = self._thread.run_idle(lambda learner: learner.rank_correlation(rows))
+        self._write_metrics(phase="fit", rank_correlation=correlation)
+        self._reporter.note(f"critic fitted to {rows} steps, rank correlation with returns {correlation:.2f}")
+        return correlation
+
+    def _unfreeze(self) -> None:
+        self.state.unfreeze_step = self.state.env_steps
+        self._reporter.note(f"actor unfrozen at step {self.state.env_steps}")
+
+    def _catch_up(self) -> None:
+        state, rows = self.state, len(self._learner.buffer)
+        if state.unfreeze_step is not None:
+            for step in range(state.env_steps - self._missed, state.env_steps):
+                self._thread.step(rows, step + 1 - state.unfreeze_step)
+
+    def _measure(self) -> None:
+        """One evaluation on the curve, and a checkpoint."""
+        snapshot = self._settled_snapshot()
+        if self._evaluated is None or self._evaluated[0] != snapshot.version:
+            result = self._timed_evaluation(snapshot.runner, self._eval_seeds)
+            self._evaluated = snapshot.version, result
+        result = self._evaluated[1]
+        self.state.curve.append(
+            {
+                "env_steps": self.state.env_steps,
+                "success": result.success,
+                "episodes": result.episodes,
+                "return_mean": result.return_mean,
+            }
+        )
+        shown = f"return {result.return_mean:.1f}" if result.success is None else f"success {result.success:.2f}"
+        self._reporter.note(f"step {self.state.env_steps}: {shown} over {result.episodes} episodes")
+        self._checkpoint()
+
+    def _settled_snapshot(self) -> Snapshot:
+        """The newest snapshot once every update granted so far is done."""
+        return self._thread.run_idle(lambda learner: self._thread.newest())
+
+    def _timed_evaluation(self, runner: PolicyRunner, seeds: list[int]) -> EvaluationResult:
+        before = time.process_time()
+        result = evaluate(self._evaluation_env, runner, seeds)
+        spent = time.process_time() - before
+        self.state.cpu_s_eval += spent
+        self.state.cpu_s -= spent
+        return result
+
+    def _write_metrics(self, phase: str | None = None, **extra: float) -> None:
+        state, learner = self.state, self._learner
+        frozen = state.unfreeze_step is None
+        values = dict(extra)
+        values["updates_per_step"] = learner.critic_updates / max(1, state.env_steps)
+        values |= {f"interventions/{name}": float(n) for name, n in state.interventions.items()}
+        if state.train_success is not None:
+            values["train_success"] = state.train_success
+        if learner.critic_updates:
+            rows = len(learner.buffer)
+            values |= self._thread.run_idle(lambda idle: idle.diagnose(rows)) | self._thread.metrics()
+        if not frozen:
+            values["anchor_weight"] = learner.anchor_weight(state.env_steps - (state.unfreeze_step or 0))
+        phase = phase or ("pre_sample" if frozen else "online")
+        self._metrics.write(state.env_steps, phase, values)
+        self._reporter.progress(state.env_steps, phase=phase, **_shown(values))
+
+    def _checkpoint(self) -> None:
+        self._log.flush()
+        self._tick()
+        save_checkpoint(self._config.out, self.state, self._learner)
+
+    def _tick(self) -> None:
+        """Brings the times in the state up to now."""
+        wall, cpu = self._clock
+        self._clock = time.monotonic(), time.process_time()
+        self.state.wall_s += self._clock[0] - wall
+        self.state.cpu_s += self._clock[1] - cpu
+
+
+def _shown(values: dict[str, float]) -> dict[str, float | str]:
+    names = {"train_success": "success", "q_mean": "Q", "entropy": "entropy", "updates_per_step": "updates/step"}
+    return {label: values[name] for name, label in names.items() if name in values}
+
+

@@ -1,0 +1,94 @@
+"""Where a fine-tuning run stands: plain numbers, saved with every checkpoint."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+from porl_robot.analysis.statistics import Evaluation
+from porl_robot.control.rollout import Transition
+from porl_robot.methods.warm_up import PreSample
+from porl_robot.replay.log import LogData
+
+
+@dataclass(slots=True)
+class RunState:
+    """Counters of a run.
+
+    Attributes:
+        env_steps: training steps taken; evaluations do not count.
+        episodes: training episodes finished. successes, failures: of those; None without a notion of success.
+        unfreeze_step: environment steps before the actor's first update; None while it is frozen.
+        next_check: environment steps at which the evidence for unfreezing is looked at next.
+        refits: fits of the critic so far.
+        curve: evaluations so far.
+        interventions: training steps each safety filter changed.
+        recent: outcomes of the last 20 training episodes (1 success, 0 failure).
+        wall_s, cpu_s, cpu_s_eval: time spent; `cpu_s` excludes evaluation, `wall_s` holds it.
+    """
+
+    env_steps: int = 0
+    episodes: int = 0
+    successes: int | None = 0
+    failures: int | None = 0
+    unfreeze_step: int | None = None
+    next_check: int = 0
+    refits: int = 0
+    curve: list[Evaluation] = field(default_factory=list)
+    interventions: dict[str, int] = field(default_factory=dict)
+    recent: deque[float] = field(default_factory=lambda: deque(maxlen=20))
+    wall_s: float = 0.0
+    cpu_s: float = 0.0
+    cpu_s_eval: float = 0.0
+
+    def count(self, transition: Transition) -> None:
+        """Takes note of one training step."""
+        self.env_steps += 1
+        for intervention in transition.step.verdict.interventions:
+            name = intervention.filter
+            self.interventions[name] = self.interventions.get(name, 0) + 1
+        if transition.ended:
+            self.episodes += 1
+            self._count_outcome(transition.step.success)
+
+    def recount(self, log: LogData) -> int:
+        """Brings the counters up to what the log holds; returns by how many steps it was ahead."""
+        ahead = log.rows - self.env_steps
+        self.env_steps, self.episodes, self.successes, self.failures = log.rows, 0, 0, 0
+        self.recent.clear()
+        for end in log.episode_ends:
+            self.episodes += 1
+            self._count_outcome(None if log.success[end - 1] < 0 else bool(log.success[end - 1]))
+        self.interventions = {
+            name: count
+            for bit, name in enumerate(log.spec.filters)
+            if (count := int((log.filters >> bit & 1).sum()))
+        }
+        return ahead
+
+    def pre_sample(self) -> PreSample:
+        """What the frozen policy has shown so far."""
+        return PreSample(self.env_steps, self.successes, self.failures)
+
+    @property
+    def train_success(self) -> float | None:
+        """Success over the last 20 training episodes."""
+        return sum(self.recent) / len(self.recent) if self.recent else None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return {name: getattr(self, name) for name in self.__slots__} | {"recent": list(self.recent)}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> RunState:
+        """The inverse of `to_json`."""
+        return cls(**{**data, "recent": deque(data["recent"], maxlen=20)})
+
+    def _count_outcome(self, success: bool | None) -> None:
+        if success is None or self.successes is None or self.failures is None:
+            self.successes = self.failures = None
+            return
+        self.successes += success
+        self.failures += not success
+        self.recent.append(float(success))
