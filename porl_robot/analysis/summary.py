@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from porl_robot.analysis.statistics import Evaluation
+from porl_robot.analysis.statistics import Evaluation, wilson
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +136,8 @@ SCHEMA: Mapping[str, tuple[Key, ...]] = {
         ),
         Key("steps_to_90", INTEGER, "first evaluation with at least 90 % success", nullable=True),
         Key("steps_to_95", INTEGER, "first evaluation with at least 95 % success", nullable=True),
-        *_rate("final_success", "success at the last evaluation"),
-        Key("final_return_mean", NUMBER, "mean return at the last evaluation", nullable=True),
+        *_rate("final_success", "success of the final policy on fresh starts"),
+        Key("final_return_mean", NUMBER, "mean return on those", nullable=True),
         _INTERVENTIONS,
         _WALL,
         Key("cpu_s", NUMBER, "processor time of the run without evaluations [s]"),
@@ -161,8 +161,8 @@ SCHEMA: Mapping[str, tuple[Key, ...]] = {
         Key("log", TEXT, "the log that was learned from"),
         Key("steps", INTEGER, "gradient steps"),
         Key("best_step", INTEGER, "gradient step of the policy that was kept"),
-        Key("train_loss", NUMBER, "loss on the training episodes at best_step", nullable=True),
-        Key("validation_loss", NUMBER, "loss on the held-out episodes there", nullable=True),
+        Key("train_loss", NUMBER, "mean loss over the last training steps", nullable=True),
+        Key("validation_loss", NUMBER, "loss on the held-out episodes at best_step", nullable=True),
         *_rate("success", "success of the kept policy with its mean action"),
         *_rate("success_sampled", "success of the kept policy with sampled actions"),
         Key("episodes", INTEGER, "evaluation episodes behind each of the two"),
@@ -182,6 +182,12 @@ SCHEMA: Mapping[str, tuple[Key, ...]] = {
         _WALL,
     ),
 }
+
+
+def rate(name: str, success: float | None, episodes: int) -> dict[str, float | None]:
+    """The three keys of a success rate: itself and its 95 % Wilson interval."""
+    low, high = (None, None) if success is None else wilson(success, episodes)
+    return {name: success, f"{name}_low": low, f"{name}_high": high}
 
 
 def write_summary(kind: str, path: Path, values: Mapping[str, Any]) -> None:

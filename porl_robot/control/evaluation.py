@@ -13,6 +13,10 @@ from porl_robot.policy.inference import PolicyRunner
 from porl_robot.replay.record import Source
 
 
+# Streams of a run's seed.
+EVALUATION_STARTS, FINAL_STARTS, TRAINING_STARTS, EXPLORATION = range(4)
+
+
 @dataclass(frozen=True, slots=True)
 class EvaluationResult:
     """The outcome of some episodes. `successes` is None where the task has no notion of success."""
@@ -27,9 +31,9 @@ class EvaluationResult:
         return None if self.successes is None else self.successes / self.episodes
 
 
-def start_seeds(seed: int, stream: int, count: int) -> list[int]:
-    """Seeds of start states: a function of the run's seed and a stream number, disjoint for practical purposes."""
-    draws = np.random.default_rng([seed, stream]).integers(2**31, size=count)
+def start_seeds(seed: int, stream: int, count: int, index: int = 0) -> list[int]:
+    """Seeds of start states: a function of the run's seed, a stream and an index within it."""
+    draws = np.random.default_rng([seed, stream, index]).integers(2**31, size=count)
     return [int(draw) for draw in draws]
 
 

@@ -9,7 +9,15 @@ from pathlib import Path
 import numpy as np
 
 from porl_robot.control.checkpoints import save_checkpoint
-from porl_robot.control.evaluation import EvaluationResult, evaluate, start_seeds
+from porl_robot.control.evaluation import (
+    EVALUATION_STARTS,
+    EXPLORATION,
+    FINAL_STARTS,
+    TRAINING_STARTS,
+    EvaluationResult,
+    evaluate,
+    start_seeds,
+)
 from porl_robot.control.metrics import MetricsLog
 from porl_robot.control.reporter import Reporter
 from porl_robot.control.rollout import Choice, Transition, episode, to_record
@@ -21,11 +29,9 @@ from porl_robot.learner.thread import LearnerThread
 from porl_robot.methods.method import Method
 from porl_robot.methods.warm_up import keep_sampling, missing_evidence
 from porl_robot.policy.inference import PolicyRunner
+from porl_robot.policy.spec import Policy
 from porl_robot.replay.record import Phase, Source
 from porl_robot.replay.writer import LogWriter
-
-# Streams of the run's seed.
-EVALUATION_STARTS, FINAL_STARTS, _TRAINING_STARTS, _EXPLORATION = range(4)
 
 _METRICS_EVERY = 250
 _FIT_CHUNK = 500
@@ -76,10 +82,11 @@ class FineTuning:
         self._config, self.state, self._reporter = config, state, reporter
         self._missed = missed
         self._method: Method = learner.method
-        self._rng = np.random.default_rng([config.seed, _EXPLORATION, state.env_steps])
+        self._rng = np.random.default_rng([config.seed, EXPLORATION, state.env_steps])
         self._eval_seeds = start_seeds(config.seed, EVALUATION_STARTS, config.eval_episodes)
         self._evaluated: tuple[int, EvaluationResult] | None = None
         self.stopped_because: str | None = None
+        self._clock = time.monotonic(), time.process_time()
         if not state.env_steps:
             state.next_check = self._method.warm_up.steps
         lag = None if env.real_time else learner.config.lag
@@ -93,7 +100,6 @@ class FineTuning:
         Raises:
             LearnerError: the learner died. LogError: the log can no longer be written. UserError: the learner diverged.
         """
-        self._clock = time.monotonic(), time.process_time()
         final = None
         with self._log:
             self._thread.start()
@@ -107,6 +113,10 @@ class FineTuning:
             self._checkpoint()
         return final
 
+    def measure_sampled(self, policy: Policy) -> EvaluationResult:
+        """Success of `policy` by sampled actions, on the starts of the learning curve."""
+        return self._timed_evaluation(PolicyRunner(policy), self._eval_seeds, sampled=True)
+
     def _act(self) -> EvaluationResult | None:
         self._catch_up()
         if not self.state.curve:
@@ -119,6 +129,11 @@ class FineTuning:
         return self._timed_evaluation(self._settled_snapshot().runner, seeds)
 
     @property
+    def env_name(self) -> str:
+        """Name of the task."""
+        return self._env.name
+
+    @property
     def shortfall(self) -> int:
         """Blocks of updates that real time left no room for."""
         return self._thread.shortfall
@@ -126,7 +141,7 @@ class FineTuning:
     def _episode(self) -> None:
         state = self.state
         frame = 0
-        seed = start_seeds(self._config.seed, _TRAINING_STARTS * 2**20 + state.episodes, 1)[0]
+        seed = start_seeds(self._config.seed, TRAINING_STARTS, 1, state.episodes)[0]
         for happened in episode(self._env, self._choose, seed):
             last = state.env_steps + 1 == self._config.steps
             transition = replace(happened, truncated=True) if last and not happened.ended else happened
@@ -238,9 +253,11 @@ class FineTuning:
         """The newest snapshot once every update granted so far is done."""
         return self._thread.run_idle(lambda learner: self._thread.newest())
 
-    def _timed_evaluation(self, runner: PolicyRunner, seeds: list[int]) -> EvaluationResult:
+    def _timed_evaluation(
+        self, runner: PolicyRunner, seeds: list[int], sampled: bool = False
+    ) -> EvaluationResult:
         before = time.process_time()
-        result = evaluate(self._evaluation_env, runner, seeds)
+        result = evaluate(self._evaluation_env, runner, seeds, sampled)
         spent = time.process_time() - before
         self.state.cpu_s_eval += spent
         self.state.cpu_s -= spent

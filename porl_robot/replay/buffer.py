@@ -57,6 +57,11 @@ class ReplayBuffer:
         return self._size
 
     @property
+    def capacity(self) -> int:
+        """Rows it can hold."""
+        return len(self._rows)
+
+    @property
     def episodes(self) -> int:
         """Number of finished episodes."""
         return len(self._ends)

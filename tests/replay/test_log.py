@@ -132,14 +132,17 @@ def test_a_fold_between_two_reads_hides_nothing(tmp_path, spec, stream, monkeypa
     for record in records:
         writer.append(record)
     writer.flush()
-    for name in ("read_segments", "ZarrLog"):
 
-        def read_then_fold(*args, original=getattr(log_module, name), **options):
-            result = original(*args, **options)
+    def then_fold(read):
+        def call(*args, **options):
+            result = read(*args, **options)
             writer.close()
             return result
 
-        monkeypatch.setattr(log_module, name, read_then_fold)
+        return call
+
+    for name in ("read_segments", "ZarrLog"):
+        monkeypatch.setattr(log_module, name, then_fold(getattr(log_module, name)))
     assert_same(read_log(tmp_path), records)
 
 

@@ -1,0 +1,62 @@
+"""The command line: one verb, one module, errors in one line."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import sys
+from collections.abc import Callable
+
+from porl_robot.errors import UserError
+
+APPS = ("demo", "collect", "pretrain", "finetune", "evaluate")
+"""Verbs that take Hydra overrides."""
+
+COMMANDS = ("log",)
+"""Verbs with arguments of their own."""
+
+
+def run(arguments: list[str]) -> int:
+    """Runs one command line; returns the exit code: 0 ok, 1 failed, 2 wrong usage."""
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    verb, rest = (arguments[0], arguments[1:]) if arguments else ("--help", [])
+    if verb in ("-h", "--help"):
+        print(_overview())
+        return 0
+    if verb not in (*APPS, *COMMANDS):
+        return _fail(f"porl-robot {verb}", f"no such verb; there are {', '.join((*APPS, *COMMANDS))}", 2)
+    try:
+        return _run_verb(verb, rest)
+    except UserError as error:
+        return _fail(f"porl-robot {verb}", str(error), error.exit_code)
+    except KeyboardInterrupt:
+        return _fail(f"porl-robot {verb}", "interrupted", 1)
+
+
+def _run_verb(verb: str, rest: list[str]) -> int:
+    module = importlib.import_module(f"porl_robot.verbs.{verb}")
+    if verb in COMMANDS:
+        command: Callable[[list[str]], int] = module.run
+        return command(rest)
+    from porl_robot.verbs import compose, multirun, schema
+
+    if "-h" in rest or "--help" in rest:
+        print(schema.help_text(verb, module.__doc__ or ""))
+        return 0
+    if "-m" in rest or "--multirun" in rest:
+        return multirun.run(verb, module.run, [r for r in rest if r not in ("-m", "--multirun")])
+    app: Callable[..., int] = module.run
+    return app(compose.load(verb, rest))
+
+
+def _overview() -> str:
+    lines = ["porl-robot VERB [group=option] [key=value] ...", "", "Fine-tunes a robot policy by acting.", ""]
+    for verb in (*APPS, *COMMANDS):
+        module = importlib.import_module(f"porl_robot.verbs.{verb}")
+        lines.append(f"  {verb:10} {(module.__doc__ or '').splitlines()[0]}")
+    return "\n".join([*lines, "", "porl-robot VERB --help lists its keys; -m runs a sweep over comma-separated values."])
+
+
+def _fail(command: str, message: str, code: int) -> int:
+    print(f"{command}: {message}", file=sys.stderr)
+    return code

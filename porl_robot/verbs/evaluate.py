@@ -1,0 +1,50 @@
+"""Measures a policy over seeded episodes, through the safety chain."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from porl_robot.analysis.summary import rate, write_summary
+from porl_robot.control.evaluation import EVALUATION_STARTS, evaluate, start_seeds
+from porl_robot.policy.checkpoint import load_policy
+from porl_robot.policy.inference import PolicyRunner
+from porl_robot.policy.spec import require_fit
+from porl_robot.verbs.build import make_env, new_out
+from porl_robot.verbs.terminal import Terminal
+
+
+def run(config: DictConfig) -> int:
+    """Evaluates `config.policy` over `config.episodes` episodes."""
+    policy = load_policy(Path(config.policy))
+    env = make_env(config)
+    require_fit(policy, env, config.policy)
+    out = new_out(config)
+    seeds = start_seeds(config.seed, EVALUATION_STARTS, config.episodes)
+    began = time.monotonic()
+    with Terminal("evaluate", len(seeds), "episodes") as terminal:
+        result = evaluate(env, PolicyRunner(policy), seeds, config.sampled, terminal.advance)
+    env.close()
+    figures = rate("success", result.success, result.episodes)
+    values = {
+        "policy": config.policy,
+        "env": env.name,
+        "seed": config.seed,
+        "episodes": result.episodes,
+        **figures,
+        "return_mean": result.return_mean,
+        "seconds": time.monotonic() - began,
+    }
+    write_summary("evaluate", out / "summary.json", values)
+    terminal.note(f"success {describe(figures)}, mean return {result.return_mean:.2f}: {out}")
+    return 0
+
+
+def describe(figures: dict[str, float | None]) -> str:
+    """A success rate with its interval, in words."""
+    success, low, high = figures.values()
+    if success is None:
+        return "undefined for this task"
+    return f"{success:.3f} (95 % interval {low:.3f} to {high:.3f})"

@@ -1,0 +1,163 @@
+"""Fine-tunes a policy by acting: frozen pre-sample, critic fit, then a background learner while it acts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import DictConfig
+
+from porl_robot.analysis.report import read_metrics, write_report
+from porl_robot.analysis.statistics import learning_curve_metrics
+from porl_robot.analysis.summary import rate, write_summary
+from porl_robot.control.checkpoints import newest_checkpoint, restore_learner
+from porl_robot.control.evaluation import EvaluationResult
+from porl_robot.control.finetune import FineTuning, RunConfig
+from porl_robot.control.metrics import FILE as METRICS_FILE
+from porl_robot.control.metrics import MetricsLog
+from porl_robot.control.run_state import RunState
+from porl_robot.env import RobotEnv
+from porl_robot.errors import UsageError
+from porl_robot.learner.learner import Learner
+from porl_robot.methods.method import Method
+from porl_robot.policy.checkpoint import load_policy, save_policy
+from porl_robot.policy.network import random_parameters, to_policy, with_constant_std
+from porl_robot.policy.spec import Policy, PolicySpec, require_fit
+from porl_robot.replay.buffer import ReplayBuffer
+from porl_robot.replay.log import read_log, repair_log
+from porl_robot.replay.writer import LogWriter
+from porl_robot.verbs.build import log_spec, make_env, make_learner_config, make_method, new_out
+from porl_robot.verbs.terminal import Terminal
+
+_HIDDEN = (128, 128)
+
+
+def run(config: DictConfig) -> int:
+    """Runs to `config.steps`, or to the reason why not."""
+    method = make_method(config)
+    learner_config = make_learner_config(config)
+    require_inputs(method, config)
+    uses_policy = method.actor.source == "checkpoint"
+    given = load_policy(Path(config.policy)) if uses_policy else None
+    env, evaluation_env = make_env(config), make_env(config)
+    if given is not None:
+        require_fit(given, env, config.policy)
+    out = Path(config.resume) if config.resume else new_out(config)
+    start = starting_policy(method, given, env, config.seed)
+    buffer = ReplayBuffer(config.steps, start.spec.observation_size, start.spec.action_size, learner_config.device)
+    learner = Learner(method, learner_config, start, buffer, env.reward_bounds, config.seed)
+    state, missed = resume(out, learner) if config.resume else (RunState(), 0)
+    log = LogWriter.reopen(out, log_spec(env)) if config.resume else LogWriter.create(out, log_spec(env))
+    run_config = RunConfig(
+        config.steps, config.eval_every, config.eval_episodes, config.final_episodes, config.seed, out
+    )
+    with Terminal(f"finetune {env.name} {method.name}", config.steps, "steps") as terminal, MetricsLog(out) as metrics:
+        for name in ("policy", "log"):
+            if config[name] is not None and name not in method.requires:
+                terminal.note(f"{name}={config[name]} is not used by {method.name}")
+        tuning = FineTuning(env, evaluation_env, learner, log, metrics, run_config, state, terminal, missed)
+        sampled = tuning.measure_sampled(given) if given is not None else None
+        final = tuning.run()
+    summary = summarise(tuning, learner, run_config, final, sampled)
+    write_summary("finetune", out / "summary.json", summary)
+    save_policy(learner.policy(), out)
+    write_report(out, summary, read_metrics(out / METRICS_FILE))
+    env.close()
+    evaluation_env.close()
+    terminal.note(_closing_line(summary))
+    terminal.note(f"summary, policy and report: {out}")
+    return 0 if tuning.stopped_because is None else 1
+
+
+def require_inputs(method: Method, config: DictConfig) -> None:
+    """Refuses a method whose inputs were not given.
+
+    Raises:
+        UsageError: names the missing item and a method that does without.
+    """
+    for item in method.requires:
+        if config[item] is None:
+            raise UsageError(
+                f"method={method.name} needs {item}=FOLDER (written by pretrain or finetune); method=sac_scratch "
+                "starts without"
+            )
+
+
+def starting_policy(method: Method, given: Policy | None, env: RobotEnv, seed: int) -> Policy:
+    """The actor a run begins with: `given`, or a random one."""
+    if given is None:
+        spec = PolicySpec(
+            env=env.name,
+            observation_size=int(env.observation_space.shape[0]),
+            action_size=int(env.action_space.shape[0]),
+            control_hz=env.control_hz,
+            hidden=_HIDDEN,
+            provenance={"method": "random", "seed": seed},
+        )
+        given = to_policy(random_parameters(spec, torch.Generator().manual_seed(seed)), spec)
+    std = method.actor.initial_std
+    return given if std is None else with_constant_std(given, std)
+
+
+def resume(out: Path, learner: Learner) -> tuple[RunState, int]:
+    """Puts the last checkpoint and the log back; returns where the run stands and the steps since the checkpoint.
+
+    Raises:
+        UserError: there is no checkpoint or no readable log.
+    """
+    repair_log(out)
+    checkpoint = newest_checkpoint(out)
+    restore_learner(checkpoint, learner)
+    log = read_log(out)
+    if log.rows > learner.buffer.capacity:
+        raise UsageError(f"steps: {out} has {log.rows} steps already; give a larger steps")
+    learner.buffer.extend(log)
+    missed = checkpoint.run.recount(log)
+    return checkpoint.run, missed
+
+
+def summarise(
+    tuning: FineTuning,
+    learner: Learner,
+    config: RunConfig,
+    final: EvaluationResult | None,
+    sampled: EvaluationResult | None,
+) -> dict[str, Any]:
+    """What `summary.json` says; keys as in `porl_robot.analysis.summary`."""
+    state, method = tuning.state, learner.method
+    start = state.curve[0] if sampled is not None else None
+    online = state.env_steps - (state.unfreeze_step or state.env_steps)
+    return {
+        "method": method.name,
+        "env": tuning.env_name,
+        "seed": config.seed,
+        "env_steps": state.env_steps,
+        "critic_updates": learner.critic_updates,
+        "actor_updates": learner.actor_updates,
+        "updates_per_step": learner.actor_updates * learner.config.updates_per_step / online if online else None,
+        "bc_success": start["success"] if start else None,
+        "bc_success_sampled": sampled.success if sampled else None,
+        "bc_return_mean": start["return_mean"] if start else None,
+        "curve": state.curve,
+        "unfreeze_step": state.unfreeze_step,
+        **learning_curve_metrics(state.curve, state.unfreeze_step),
+        **rate("final_success", final.success if final else None, config.final_episodes),
+        "final_return_mean": final.return_mean if final else None,
+        "interventions": state.interventions,
+        "wall_s": state.wall_s,
+        "cpu_s": state.cpu_s,
+        "cpu_s_eval": state.cpu_s_eval,
+        "stopped_because": tuning.stopped_because,
+        "initialised": ["critics"] if sampled is not None else ["actor", "critics"],
+    }
+
+
+def _closing_line(summary: dict[str, Any]) -> str:
+    if summary["stopped_because"]:
+        return f"stopped at step {summary['env_steps']}: {summary['stopped_because']}"
+    if summary["final_success"] is None:
+        return f"mean return {summary['bc_return_mean']} at the start, {summary['final_return_mean']:.1f} at the end"
+    start = "" if summary["bc_success"] is None else f"success {summary['bc_success']:.2f} at the start, "
+    low, high = summary["final_success_low"], summary["final_success_high"]
+    return f"{start}{summary['final_success']:.3f} at the end (95 % interval {low:.3f} to {high:.3f})"

@@ -1,0 +1,104 @@
+"""The plain keys of every verb: name, type, default, and what `--help` says of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING
+
+
+def _key(meaning: str, default: Any = MISSING, least: int | None = None) -> Any:
+    return field(default=default, metadata={"help": meaning, "least": least})
+
+
+@dataclass
+class Common:
+    """Keys of every verb. The groups hold nested keys of their own."""
+
+    env: Any = _key("the task (group)")
+    safety: Any = _key("limits of the safety filters (group)")
+    seed: int = _key("of all randomness", 0, least=0)
+    out: str = _key("folder to write; must not hold a run yet")
+
+
+@dataclass
+class CollectKeys(Common):
+    """Keys of `collect`."""
+
+    skill: str = _key("how good the demonstrator is: clean or degraded", "clean")
+    episodes: int = _key("episodes to record", 60, least=1)
+
+
+@dataclass
+class PretrainKeys(Common):
+    """Keys of `pretrain`."""
+
+    method: Any = _key("how to pre-train (group)")
+    log: str = _key("folder written by collect or finetune")
+    steps: int = _key("gradient steps at most", 3000, least=1)
+    eval_episodes: int = _key("episodes of each of the two evaluations", 100, least=1)
+
+
+@dataclass
+class EvaluateKeys(Common):
+    """Keys of `evaluate`."""
+
+    policy: str = _key("folder written by pretrain or finetune")
+    episodes: int = _key("episodes to run", 100, least=1)
+    sampled: bool = _key("sample actions instead of taking the policy's mode", False)
+
+
+@dataclass
+class FinetuneKeys(Common):
+    """Keys of `finetune`."""
+
+    method: Any = _key("how to fine-tune (group)")
+    learner: Any = _key("sizes and pace of the learner (group)")
+    policy: str | None = _key("folder written by pretrain or finetune", None)
+    log: str | None = _key("folder with a log, for methods that use one", None)
+    steps: int = _key("environment steps in all, the pre-sample included", 10000, least=1)
+    eval_every: int = _key("environment steps between evaluations and checkpoints", 1000, least=1)
+    eval_episodes: int = _key("episodes of each evaluation, on the same starts throughout", 50, least=1)
+    final_episodes: int = _key("fresh episodes for the final figure", 200, least=1)
+    resume: str | None = _key("out folder of a run to go on with; only steps may be given beside it", None)
+
+
+@dataclass
+class DemoKeys(Common):
+    """Keys of `demo`."""
+
+    method: Any = _key("how to fine-tune (group)")
+    learner: Any = _key("sizes and pace of the learner (group)")
+    episodes: int = _key("demonstrations to collect", 60, least=1)
+    steps: int = _key("environment steps of fine-tuning", 6000, least=1)
+    eval_every: int = _key("environment steps between evaluations", 1000, least=1)
+    eval_episodes: int = _key("episodes of each evaluation", 50, least=1)
+
+
+SCHEMAS: dict[str, type[Common]] = {
+    "collect": CollectKeys,
+    "pretrain": PretrainKeys,
+    "finetune": FinetuneKeys,
+    "evaluate": EvaluateKeys,
+    "demo": DemoKeys,
+}
+
+
+def register() -> None:
+    """Makes the schemas known to Hydra."""
+    store = ConfigStore.instance()
+    for verb, schema in SCHEMAS.items():
+        store.store(name=f"{verb}_schema", node=schema)
+
+
+def help_lines(verb: str) -> list[tuple[str, str, str]]:
+    """Key, default and meaning of every key of a verb."""
+    lines = []
+    for each in fields(SCHEMAS[verb]):
+        required = each.default is MISSING
+        group = each.type == "Any"
+        default = "" if group or each.name == "out" else "required" if required else str(each.default)
+        lines.append((each.name, default.replace("None", ""), each.metadata["help"]))
+    return lines

@@ -1,0 +1,72 @@
+"""How progress looks: a bar on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+_PLAIN_EVERY = 10.0
+
+
+class Terminal:
+    """A `porl_robot.control.reporter.Reporter` on standard output.
+
+    Args:
+        title: what is going on.
+        total: steps or episodes that make it complete.
+        unit: what is counted.
+    """
+
+    def __init__(self, title: str, total: int, unit: str) -> None:
+        self._title, self._total, self._unit = title, total, unit
+        self._console = Console(file=sys.stdout, highlight=False)
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.completed:.0f}/{task.total:.0f} {task.fields[unit]}"),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[figures]}"),
+            console=self._console,
+        )
+        self._task = self._bar.add_task(title, total=total, unit=unit, figures="", rate="")
+        self._began = self._spoke = time.monotonic()
+        self._first: int | None = None
+        self._done = 0
+
+    def progress(self, done: int, **figures: float | str) -> None:
+        now = time.monotonic()
+        if self._first is None:
+            self._first, self._began = done, now
+        rate = (done - self._first) / max(now - self._began, 1e-9)
+        text = "  ".join(f"{k} {v:.2f}" if isinstance(v, float) else f"{k} {v}" for k, v in figures.items())
+        speed = f"{rate:.0f} {self._unit}/s" if rate >= 1 else ""
+        self._bar.update(self._task, completed=done, figures=text, rate=speed)
+        if not self._console.is_terminal and now - self._spoke >= _PLAIN_EVERY:
+            self._spoke = now
+            left = f"{(self._total - done) / rate:.0f} s left" if rate > 0 else ""
+            line = f"{self._title} {done}/{self._total} {self._unit}  {speed}  {left}  {text}"
+            self._console.print(line, markup=False)
+
+    def advance(self) -> None:
+        """One more is done."""
+        self._done += 1
+        self.progress(self._done)
+
+    def note(self, text: str) -> None:
+        self._console.print(text, markup=False)
+
+    def __enter__(self) -> Terminal:
+        if self._console.is_terminal:
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._console.is_terminal:
+            self._bar.stop()
