@@ -54,7 +54,9 @@ def _overview() -> str:
     for verb in (*APPS, *COMMANDS):
         module = importlib.import_module(f"porl_robot.verbs.{verb}")
         lines.append(f"  {verb:10} {(module.__doc__ or '').splitlines()[0]}")
-    return "\n".join([*lines, "", "porl-robot VERB --help lists its keys; -m runs a sweep over comma-separated values."])
+    return "\n".join(
+        [*lines, "", "porl-robot VERB --help lists its keys; -m runs a sweep over comma-separated values."]
+    )
 
 
 def _fail(command: str, message: str, code: int) -> int:

@@ -12,7 +12,6 @@ from porl_robot.env import FloatArray, RobotEnv
 from porl_robot.policy.inference import PolicyRunner
 from porl_robot.replay.record import Source
 
-
 # Streams of a run's seed.
 EVALUATION_STARTS, FINAL_STARTS, TRAINING_STARTS, EXPLORATION = range(4)
 

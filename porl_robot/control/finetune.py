@@ -253,9 +253,7 @@ class FineTuning:
         """The newest snapshot once every update granted so far is done."""
         return self._thread.run_idle(lambda learner: self._thread.newest())
 
-    def _timed_evaluation(
-        self, runner: PolicyRunner, seeds: list[int], sampled: bool = False
-    ) -> EvaluationResult:
+    def _timed_evaluation(self, runner: PolicyRunner, seeds: list[int], sampled: bool = False) -> EvaluationResult:
         before = time.process_time()
         result = evaluate(self._evaluation_env, runner, seeds, sampled)
         spent = time.process_time() - before
@@ -296,5 +294,3 @@ class FineTuning:
 def _shown(values: dict[str, float]) -> dict[str, float | str]:
     names = {"train_success": "success", "q_mean": "Q", "entropy": "entropy", "updates_per_step": "updates/step"}
     return {label: values[name] for name, label in names.items() if name in values}
-
-

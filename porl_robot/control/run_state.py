@@ -61,9 +61,7 @@ class RunState:
             self.episodes += 1
             self._count_outcome(None if log.success[end - 1] < 0 else bool(log.success[end - 1]))
         self.interventions = {
-            name: count
-            for bit, name in enumerate(log.spec.filters)
-            if (count := int((log.filters >> bit & 1).sum()))
+            name: count for bit, name in enumerate(log.spec.filters) if (count := int((log.filters >> bit & 1).sum()))
         }
         return ahead
 

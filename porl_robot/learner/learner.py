@@ -166,9 +166,7 @@ class Learner:
         anchor = self.method.actor_loss.anchor
         return anchor.weight(step) * self._reward_span if anchor else 0.0
 
-    def _run(
-        self, rows: int, updates: int, coefficients: Coefficients, train_actor: bool
-    ) -> Metrics:
+    def _run(self, rows: int, updates: int, coefficients: Coefficients, train_actor: bool) -> Metrics:
         config = self.config
         batch = self.buffer.sample(rows, (updates, config.batch_size), self.rng)
         action_shape = batch.action.shape
@@ -197,7 +195,5 @@ class Learner:
     def _values(self, rows: int) -> FloatArray:
         batch = self.buffer.all(rows)
         observation = normalise(self.state.actor, batch.observation)
-        values: FloatArray = (
-            action_values(self.state.critics, observation, batch.action).mean(0).cpu().numpy()
-        )
+        values: FloatArray = action_values(self.state.critics, observation, batch.action).mean(0).cpu().numpy()
         return values

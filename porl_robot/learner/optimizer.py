@@ -28,9 +28,7 @@ class Moments:
         return cls(first, second, torch.zeros((), device=parameters[0].device))
 
 
-def adam_step(
-    parameters: list[Tensor], gradients: tuple[Tensor, ...], moments: Moments, rate: Tensor
-) -> None:
+def adam_step(parameters: list[Tensor], gradients: tuple[Tensor, ...], moments: Moments, rate: Tensor) -> None:
     """One step of Adam (Kingma & Ba 2015, algorithm 1) in place. `rate`: scalar learning rate."""
     moments.step.add_(1)
     torch._foreach_lerp_(moments.first, gradients, 1 - _BETA1)

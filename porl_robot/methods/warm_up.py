@@ -79,9 +79,7 @@ def keep_sampling(evidence: Evidence | None, planned: int, seen: PreSample) -> b
     return lacking and seen.steps < 2 * planned
 
 
-def missing_evidence(
-    evidence: Evidence | None, seen: PreSample, rank_correlation: float | None
-) -> str | None:
+def missing_evidence(evidence: Evidence | None, seen: PreSample, rank_correlation: float | None) -> str | None:
     """Why the actor must stay frozen, in words for the operator, or None. A NaN correlation is missing evidence."""
     if evidence is None:
         return None

@@ -80,9 +80,7 @@ def clone(
     parameters = random_parameters(spec, rng)
     parameters["observation.mean"] = train[0].mean(0)
     parameters["observation.std"] = train[0].std(0).clamp_min(STD_FLOOR)
-    train, validation = (
-        (normalise(parameters, observation), action) for observation, action in (train, validation)
-    )
+    train, validation = ((normalise(parameters, observation), action) for observation, action in (train, validation))
     weights = list(trainable(parameters).values())
     for weight in weights:
         weight.requires_grad_()

@@ -95,7 +95,7 @@ def _explained(verb: str, overrides: list[Override], error: Exception) -> UsageE
     known = _known_keys(verb, overrides)
     for override in overrides:
         name = override.key_or_group
-        if name not in known and override.is_change() or name.split(".")[0] not in _keys(verb):
+        if (name not in known and not override.is_add()) or name.split(".")[0] not in _keys(verb):
             near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
             hint = f"did you mean {' or '.join(near)}?" if near else f"porl-robot {verb} --help lists the keys"
             return UsageError(f"{override.input_line}: unknown key {name}; {hint}")

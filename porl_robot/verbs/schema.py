@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
+
+from porl_robot.paths import data_dir
 
 
 def _key(meaning: str, default: Any = MISSING, least: int | None = None) -> Any:
@@ -93,12 +95,19 @@ def register() -> None:
         store.store(name=f"{verb}_schema", node=schema)
 
 
-def help_lines(verb: str) -> list[tuple[str, str, str]]:
-    """Key, default and meaning of every key of a verb."""
-    lines = []
+def help_text(verb: str, purpose: str) -> str:
+    """What `--help` prints: purpose, keys with defaults, and where nested keys are found."""
+    lines = [f"porl-robot {verb} [group=option] [key=value] ...", "", purpose.strip(), "", "keys:"]
     for each in fields(SCHEMAS[verb]):
-        required = each.default is MISSING
-        group = each.type == "Any"
-        default = "" if group or each.name == "out" else "required" if required else str(each.default)
-        lines.append((each.name, default.replace("None", ""), each.metadata["help"]))
-    return lines
+        lines.append(f"  {each.name:15} {_default(each):12} {each.metadata['help']}")
+    folder = data_dir("configs")
+    lines += ["", "groups (nested keys as in method.warm_up.steps=3000):"]
+    for group in (each.name for each in fields(SCHEMAS[verb]) if each.type == "Any"):
+        lines.append(f"  {group:15} {', '.join(sorted(path.stem for path in (folder / group).glob('*.yaml')))}")
+    return "\n".join([*lines, "", "-m runs a sweep over comma-separated values; job k writes OUT/k."])
+
+
+def _default(key: Field[Any]) -> str:
+    if key.type == "Any" or key.name == "out":
+        return ""
+    return "required" if key.default is MISSING else "" if key.default is None else str(key.default)
