@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -154,7 +155,7 @@ class Learner:
         """
         policy = to_policy(self.state.actor, self._spec)
         for name, array in policy.weights.items():
-            if not bool(torch.isfinite(torch.from_numpy(array).sum())):
+            if not np.isfinite(array.sum()):
                 raise UserError(
                     f"the actor is no longer finite ({name}) after {self.actor_updates} updates; smaller "
                     "learning rates are the usual remedy"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -37,7 +37,10 @@ class CloningConfig:
         learning_rate: of Adam, decayed linearly to zero over `steps`.
         validation_share: share of the episodes held out.
         validate_every: steps between two looks at the held-out episodes.
-        patience: steps without a better validation loss after which to stop.
+        patience: stop after so many steps without a better validation loss, and keep the best policy; None trains to
+            the end and keeps the last. None is the default because held-out likelihood says little about success: on
+            arm_lift the best validation loss comes at step 100-600, where the policy succeeds .15-.4, against .6-.9
+            for the last (docs/methods.md).
     """
 
     hidden: tuple[int, ...] = (128, 128)
@@ -45,16 +48,21 @@ class CloningConfig:
     learning_rate: float = 1e-3
     validation_share: float = 0.1
     validate_every: int = 100
-    patience: int = 1000
+    patience: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Cloned:
-    """The outcome: the policy at the best validation loss (negative log-likelihood per step, nats)."""
+    """The outcome. Losses are negative log-likelihoods per step before the tanh [nats].
+
+    Attributes:
+        policy: the one that was kept. kept_step: after how many of the `steps` taken.
+        train_loss: smoothed over the last steps. validation_loss: on the held-out episodes at `kept_step`.
+    """
 
     policy: Policy
     steps: int
-    best_step: int
+    kept_step: int
     train_loss: float
     validation_loss: float
 
@@ -86,9 +94,9 @@ def clone(
         weight.requires_grad_()
     optimizer = torch.optim.Adam(weights, lr=config.learning_rate)
     decay = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, total_iters=steps)
-    best, best_loss, best_step, train_loss = to_policy(parameters, spec), float("inf"), 0, 0.0
-    step = 0
-    while step < steps and step - best_step < config.patience:
+    kept = Cloned(to_policy(parameters, spec), 0, 0, float("nan"), float("inf"))
+    step, train_loss = 0, float("nan")
+    while step < steps and (config.patience is None or step - kept.kept_step < config.patience):
         rows = torch.randint(len(train[0]), (config.batch_size,), generator=rng)
         loss = _negative_log_likelihood(parameters, train[0][rows], train[1][rows])
         for weight, gradient in zip(weights, torch.autograd.grad(loss, weights), strict=True):
@@ -96,14 +104,14 @@ def clone(
         optimizer.step()
         decay.step()
         step += 1
-        train_loss = 0.98 * train_loss + 0.02 * loss.item() if step > 1 else loss.item()
+        train_loss = loss.item() if step == 1 else 0.98 * train_loss + 0.02 * loss.item()
         if step % config.validate_every == 0 or step == steps:
             with torch.no_grad():
                 validation_loss = _negative_log_likelihood(parameters, *validation).item()
             progress(step, train_loss, validation_loss)
-            if validation_loss < best_loss:
-                best, best_loss, best_step = to_policy(parameters, spec), validation_loss, step
-    return Cloned(best, step, best_step, train_loss, best_loss)
+            if config.patience is None or validation_loss < kept.validation_loss:
+                kept = Cloned(to_policy(parameters, spec), step, step, train_loss, validation_loss)
+    return replace(kept, steps=step, train_loss=train_loss)
 
 
 def _negative_log_likelihood(parameters: Parameters, normalised: Tensor, before_tanh: Tensor) -> Tensor:

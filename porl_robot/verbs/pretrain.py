@@ -52,7 +52,7 @@ def run(config: DictConfig) -> int:
             progress=lambda step, train, validation: terminal.progress(step, train=train, validation=validation),
         )
         save_policy(cloned.policy, out)
-        terminal.note(f"cloned in {cloned.steps} steps, best validation loss at step {cloned.best_step}")
+        terminal.note(f"cloned in {cloned.steps} steps, kept the policy of step {cloned.kept_step}")
     measured = _measured(config, cloned.policy, env)
     env.close()
     values = {
@@ -61,7 +61,7 @@ def run(config: DictConfig) -> int:
         "method": "bc",
         "log": config.log,
         "steps": cloned.steps,
-        "best_step": cloned.best_step,
+        "kept_step": cloned.kept_step,
         "train_loss": cloned.train_loss,
         "validation_loss": cloned.validation_loss,
         "episodes": config.eval_episodes,
