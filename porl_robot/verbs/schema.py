@@ -30,7 +30,7 @@ class CollectKeys(Common):
     """Keys of `collect`."""
 
     skill: str = _key("how good the demonstrator is: clean or degraded", "clean")
-    episodes: int = _key("episodes to record", 60, least=1)
+    episodes: int = _key("episodes to record", 100, least=1)
 
 
 @dataclass
@@ -73,7 +73,7 @@ class DemoKeys(Common):
 
     method: Any = _key("how to fine-tune (group)")
     learner: Any = _key("sizes and pace of the learner (group)")
-    episodes: int = _key("demonstrations to collect", 60, least=1)
+    episodes: int = _key("demonstrations to collect", 100, least=1)
     steps: int = _key("environment steps of fine-tuning", 6000, least=1)
     eval_every: int = _key("environment steps between evaluations", 1000, least=1)
     eval_episodes: int = _key("episodes of each evaluation", 50, least=1)
