@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -134,19 +135,21 @@ class FineTuning:
         return self._env.name
 
     @property
-    def shortfall(self) -> int:
-        """Blocks of updates that real time left no room for."""
-        return self._thread.shortfall
+    def updates_per_step(self) -> float | None:
+        """Critic updates per environment step since the actor was unfrozen; None before."""
+        unfrozen = self.state.unfreeze_step
+        if unfrozen is None or unfrozen == self.state.env_steps:
+            return None
+        updates = self._learner.actor_updates * self._learner.config.updates_per_step
+        return updates / (self.state.env_steps - unfrozen)
 
     def _episode(self) -> None:
         state = self.state
-        frame = 0
         seed = start_seeds(self._config.seed, TRAINING_STARTS, 1, state.episodes)[0]
-        for happened in episode(self._env, self._choose, seed):
+        for frame, happened in enumerate(episode(self._env, self._choose, seed)):
             last = state.env_steps + 1 == self._config.steps
             transition = replace(happened, truncated=True) if last and not happened.ended else happened
             self._record(transition, frame)
-            frame += 1
             self._learn()
             if state.env_steps % _METRICS_EVERY == 0:
                 self._write_metrics()
@@ -212,7 +215,7 @@ class FineTuning:
         updates = fit.updates if self.state.refits == 0 else fit.updates // 2
         for done in range(0, updates, _FIT_CHUNK):
             count = min(_FIT_CHUNK, updates - done)
-            self._thread.run_idle(lambda learner, count=count: learner.fit(rows, fit, count))
+            self._thread.run_idle(partial(Learner.fit, rows=rows, fit=fit, updates=count))
             self._reporter.progress(self.state.env_steps, phase=f"critic fit {done + count}/{updates}")
         self.state.refits += 1
         correlation = self._thread.run_idle(lambda learner: learner.rank_correlation(rows))
@@ -223,6 +226,7 @@ class FineTuning:
     def _unfreeze(self) -> None:
         self.state.unfreeze_step = self.state.env_steps
         self._reporter.note(f"actor unfrozen at step {self.state.env_steps}")
+        self._write_metrics()
 
     def _catch_up(self) -> None:
         state, rows = self.state, len(self._learner.buffer)
@@ -265,7 +269,8 @@ class FineTuning:
         state, learner = self.state, self._learner
         frozen = state.unfreeze_step is None
         values = dict(extra)
-        values["updates_per_step"] = learner.critic_updates / max(1, state.env_steps)
+        if self.updates_per_step is not None:
+            values["updates_per_step"] = self.updates_per_step
         values |= {f"interventions/{name}": float(n) for name, n in state.interventions.items()}
         if state.train_success is not None:
             values["train_success"] = state.train_success

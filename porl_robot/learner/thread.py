@@ -71,11 +71,6 @@ class LearnerThread:
         self._raise_error()
         return job(self._learner)
 
-    @property
-    def shortfall(self) -> int:
-        """Blocks granted but not done."""
-        return self._limiter.granted - self._limiter.done
-
     def stop(self) -> None:
         """Ends the thread after the block under way."""
         self._limiter.close()

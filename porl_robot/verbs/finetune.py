@@ -127,7 +127,6 @@ def summarise(
     """What `summary.json` says; keys as in `porl_robot.analysis.summary`."""
     state, method = tuning.state, learner.method
     start = state.curve[0] if sampled is not None else None
-    online = state.env_steps - (state.unfreeze_step or state.env_steps)
     return {
         "method": method.name,
         "env": tuning.env_name,
@@ -135,7 +134,7 @@ def summarise(
         "env_steps": state.env_steps,
         "critic_updates": learner.critic_updates,
         "actor_updates": learner.actor_updates,
-        "updates_per_step": learner.actor_updates * learner.config.updates_per_step / online if online else None,
+        "updates_per_step": tuning.updates_per_step,
         "bc_success": start["success"] if start else None,
         "bc_success_sampled": sampled.success if sampled else None,
         "bc_return_mean": start["return_mean"] if start else None,

@@ -32,8 +32,7 @@ def run(verb: str, app: Callable[[DictConfig], int], overrides: list[str]) -> in
 
     @hydra.main(version_base=VERSION_BASE, config_path=str(data_dir("configs")), config_name=verb)
     def job(config: DictConfig) -> int:
-        OmegaConf.set_readonly(config, False)
-        config = OmegaConf.create(OmegaConf.to_container(config, resolve=True))
+        OmegaConf.resolve(config)
         config.out = str(out / str(HydraConfig.get().job.num))
         print(f"--- job {HydraConfig.get().job.num}: {' '.join(HydraConfig.get().overrides.task)}")
         try:
