@@ -40,7 +40,7 @@ class Task:
 TASKS = {
     task.env: task
     for task in (
-        Task("arm_reach", 6_000, 60, ("porl", "porl_anchored", "sac_naive")),
+        Task("arm_reach", 6_000, 100, ("porl", "porl_anchored", "sac_naive")),
         Task("arm_lift", 12_000, 40, ("porl_anchored", "porl", "sac_naive")),
         Task("robosuite_lift", 10_000, 100, ("porl_anchored", "porl", "sac_naive")),
     )

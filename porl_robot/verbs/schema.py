@@ -30,7 +30,7 @@ class CollectKeys(Common):
     """Keys of `collect`."""
 
     skill: str = _key("how good the demonstrator is: clean or degraded", "clean")
-    episodes: int = _key("episodes to record", 100, least=1)
+    episodes: int = _key("episodes to record", 40, least=1)
 
 
 @dataclass
