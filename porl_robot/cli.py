@@ -15,16 +15,20 @@ APPS = ("demo", "collect", "pretrain", "finetune", "evaluate")
 COMMANDS = ("log",)
 """Verbs with arguments of their own."""
 
+_VERBS = f"there are {', '.join((*APPS, *COMMANDS))}"
+
 
 def run(arguments: list[str]) -> int:
     """Runs one command line; returns the exit code: 0 ok, 1 failed, 2 wrong usage."""
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
-    verb, rest = (arguments[0], arguments[1:]) if arguments else ("--help", [])
+    if not arguments:
+        return _fail("porl-robot", f"a verb is missing; {_VERBS}; porl-robot --help says what each does", 2)
+    verb, rest = arguments[0], arguments[1:]
     if verb in ("-h", "--help"):
         print(_overview())
         return 0
     if verb not in (*APPS, *COMMANDS):
-        return _fail(f"porl-robot {verb}", f"no such verb; there are {', '.join((*APPS, *COMMANDS))}", 2)
+        return _fail(f"porl-robot {verb}", f"no such verb; {_VERBS}", 2)
     try:
         return _run_verb(verb, rest)
     except UserError as error:

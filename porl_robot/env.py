@@ -207,7 +207,7 @@ class RobotEnv(gymnasium.Env[FloatArray, FloatArray], abc.ABC):
 
         Returns:
             observation (D,), reward, terminated, truncated, and an info with a `StepInfo` under "step". A refused
-            command holds the robot and truncates the episode.
+            command, or an observation that is not finite, holds the robot and truncates the episode.
 
         Raises:
             RuntimeError: the episode has ended or none was begun.
@@ -232,10 +232,14 @@ class RobotEnv(gymnasium.Env[FloatArray, FloatArray], abc.ABC):
         self._ticks += 1
         self._steps += 1
         observation, outcome = self._observe(), self._outcome()
-        cut = outcome.truncated or verdict.fault is not None or self._steps >= self.horizon
+        fault = verdict.fault
+        if fault is None and not np.isfinite(observation).all():
+            fault = "the observation is not finite"
+            self.hold()
+        cut = outcome.truncated or fault is not None or self._steps >= self.horizon
         truncated = cut and not outcome.terminated
         self._ended = outcome.terminated or truncated
-        info = StepInfo(outcome.success, executed, verdict, verdict.fault, tick, state.timestamp, sent)
+        info = StepInfo(outcome.success, executed, verdict, fault, tick, state.timestamp, sent)
         return observation, outcome.reward, outcome.terminated, truncated, {"step": info}
 
     @abc.abstractmethod

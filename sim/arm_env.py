@@ -88,7 +88,11 @@ class ArmEnv(RobotEnv):
     def _command(self, action: FloatArray) -> Command:
         joints = self.task.joints
         values = self.target.copy()
-        values[:joints] += INCREMENT[:joints] * action
+        if not np.isfinite(action).all():
+            # Clipping would turn infinity into a command: the chain has to see it.
+            values[:joints] += action
+            return Command.at_rest(self.command_space, values)
+        values[:joints] += INCREMENT[:joints] * np.clip(action, -1.0, 1.0)
         measured = self.physics.joint_position()
         values = measured + np.clip(values - measured, -_LEAD, _LEAD)
         return Command.at_rest(self.command_space, np.clip(values, self.limits.lower, self.limits.upper))

@@ -11,9 +11,7 @@ from porl_robot.control.rollout import Choice, episode
 from porl_robot.env import FloatArray, RobotEnv
 from porl_robot.policy.inference import PolicyRunner
 from porl_robot.replay.record import Source
-
-# Streams of a run's seed.
-EVALUATION_STARTS, FINAL_STARTS, TRAINING_STARTS, EXPLORATION = range(4)
+from porl_robot.seeds import Stream, derive
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +28,9 @@ class EvaluationResult:
         return None if self.successes is None else self.successes / self.episodes
 
 
-def start_seeds(seed: int, stream: int, count: int, index: int = 0) -> list[int]:
-    """Seeds of start states: a function of the run's seed, a stream and an index within it."""
-    draws = np.random.default_rng([seed, stream, index]).integers(2**31, size=count)
-    return [int(draw) for draw in draws]
+def start_seeds(seed: int, stream: Stream, count: int) -> list[int]:
+    """Seeds of `count` start states."""
+    return [derive(seed, stream, index) for index in range(count)]
 
 
 def evaluate(
@@ -49,7 +46,7 @@ def evaluate(
     """
     successes, returns = 0, 0.0
     for seed in seeds:
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng(derive(seed, Stream.SAMPLED_ACTIONS))
 
         def choose(observation: FloatArray, rng: np.random.Generator = rng) -> Choice:
             if not sampled:

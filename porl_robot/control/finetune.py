@@ -10,15 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from porl_robot.control.checkpoints import save_checkpoint
-from porl_robot.control.evaluation import (
-    EVALUATION_STARTS,
-    EXPLORATION,
-    FINAL_STARTS,
-    TRAINING_STARTS,
-    EvaluationResult,
-    evaluate,
-    start_seeds,
-)
+from porl_robot.control.evaluation import EvaluationResult, evaluate, start_seeds
 from porl_robot.control.metrics import MetricsLog
 from porl_robot.control.reporter import Reporter
 from porl_robot.control.rollout import Choice, Transition, episode, to_record
@@ -33,6 +25,7 @@ from porl_robot.policy.inference import PolicyRunner
 from porl_robot.policy.spec import Policy
 from porl_robot.replay.record import Phase, Source
 from porl_robot.replay.writer import LogWriter
+from porl_robot.seeds import Stream, derive
 
 _METRICS_EVERY = 250
 _FIT_CHUNK = 500
@@ -83,15 +76,15 @@ class FineTuning:
         self._config, self.state, self._reporter = config, state, reporter
         self._missed = missed
         self._method: Method = learner.method
-        self._rng = np.random.default_rng([config.seed, EXPLORATION, state.env_steps])
-        self._eval_seeds = start_seeds(config.seed, EVALUATION_STARTS, config.eval_episodes)
+        self._rng = np.random.default_rng(derive(config.seed, Stream.EXPLORATION, state.env_steps))
+        self._eval_seeds = start_seeds(config.seed, Stream.EVALUATION_STARTS, config.eval_episodes)
         self._evaluated: tuple[int, EvaluationResult] | None = None
         self.stopped_because: str | None = None
         self._clock = time.monotonic(), time.process_time()
         if not state.env_steps:
             state.next_check = self._method.warm_up.steps
         lag = None if env.real_time else learner.config.lag
-        self._thread = LearnerThread(learner, lag, version=learner.actor_updates)
+        self._thread = LearnerThread(learner, lag, version=state.blocks)
 
     def run(self) -> EvaluationResult | None:
         """Runs to the end. Returns the final evaluation, or None where the run was stopped early.
@@ -108,6 +101,8 @@ class FineTuning:
                 final = self._act()
             except KeyboardInterrupt:
                 self.stopped_because = "stopped by the operator"
+                if not self._env.real_time:
+                    self._thread.drain()
             finally:
                 self._env.hold()
                 self._thread.stop()
@@ -126,7 +121,7 @@ class FineTuning:
             self._episode()
         if self.stopped_because is not None:
             return None
-        seeds = start_seeds(self._config.seed, FINAL_STARTS, self._config.final_episodes)
+        seeds = start_seeds(self._config.seed, Stream.FINAL_STARTS, self._config.final_episodes)
         return self._timed_evaluation(self._settled_snapshot().runner, seeds)
 
     @property
@@ -145,7 +140,7 @@ class FineTuning:
 
     def _episode(self) -> None:
         state = self.state
-        seed = start_seeds(self._config.seed, TRAINING_STARTS, 1, state.episodes)[0]
+        seed = derive(self._config.seed, Stream.TRAINING_STARTS, state.episodes)
         for frame, happened in enumerate(episode(self._env, self._choose, seed)):
             last = state.env_steps + 1 == self._config.steps
             transition = replace(happened, truncated=True) if last and not happened.ended else happened
@@ -286,6 +281,7 @@ class FineTuning:
     def _checkpoint(self) -> None:
         self._log.flush()
         self._tick()
+        self.state.blocks = self._thread.blocks
         save_checkpoint(self._config.out, self.state, self._learner)
 
     def _tick(self) -> None:
@@ -298,4 +294,6 @@ class FineTuning:
 
 def _shown(values: dict[str, float]) -> dict[str, float | str]:
     names = {"train_success": "success", "q_mean": "Q", "entropy": "entropy", "updates_per_step": "updates/step"}
-    return {label: values[name] for name, label in names.items() if name in values}
+    shown: dict[str, float | str] = {label: values[name] for name, label in names.items() if name in values}
+    filtered = sum(value for name, value in values.items() if name.startswith("interventions/"))
+    return shown | {"filtered": f"{filtered:.0f}"} if filtered else shown

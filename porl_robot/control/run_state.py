@@ -22,6 +22,7 @@ class RunState:
         unfreeze_step: environment steps before the actor's first update; None while it is frozen.
         next_check: environment steps at which the evidence for unfreezing is looked at next.
         refits: fits of the critic so far.
+        blocks: blocks of updates the learner has done.
         curve: evaluations so far.
         interventions: training steps each safety filter changed.
         recent: outcomes of the last 20 training episodes (1 success, 0 failure).
@@ -35,6 +36,7 @@ class RunState:
     unfreeze_step: int | None = None
     next_check: int = 0
     refits: int = 0
+    blocks: int = 0
     curve: list[Evaluation] = field(default_factory=list)
     interventions: dict[str, int] = field(default_factory=dict)
     recent: deque[float] = field(default_factory=lambda: deque(maxlen=20))

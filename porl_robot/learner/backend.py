@@ -36,7 +36,8 @@ def compile_update() -> Update:
 class CompiledUpdate:
     """Runs eagerly until the online update is compiled, then switches between two blocks.
 
-    Only the update with the actor is compiled: the others are few. Any error falls back to eager, logged once.
+    Only the update with the actor is compiled: the others are few. Any error falls back to eager, logged once. When it
+    switches depends on the clock, so that runs are not repeatable bit for bit.
     """
 
     def __init__(self) -> None:
@@ -53,7 +54,11 @@ class CompiledUpdate:
         train_actor: bool,
     ) -> Metrics:
         if train_actor and self._compiled is not None:
-            return self._compiled(losses, state, batch, noise, coefficients, True)
+            try:
+                return self._compiled(losses, state, batch, noise, coefficients, True)
+            except Exception:
+                _log.warning("the compiled update failed; it goes on eagerly", exc_info=True)
+                self._compiled = None
         if train_actor and self._thread is None:
             # The first compiled call writes into the state, so it gets a copy.
             rehearsal = (losses, _copy(state), batch, noise, coefficients, True)

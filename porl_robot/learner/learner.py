@@ -20,6 +20,7 @@ from porl_robot.methods.warm_up import Fit, rank_correlation
 from porl_robot.policy.network import distribution, normalise, to_policy
 from porl_robot.policy.spec import Policy
 from porl_robot.replay.buffer import ReplayBuffer
+from porl_robot.seeds import Stream, derive
 
 _FIT_BLOCK = 8
 
@@ -50,6 +51,8 @@ class LearnerConfig:
         for name in ("members", "batch_size", "updates_per_step", "threads"):
             if getattr(self, name) < 1:
                 raise ValueError(f"learner.{name} {getattr(self, name)} must be at least 1")
+        if not self.hidden or min(self.hidden) < 1:
+            raise ValueError(f"learner.hidden {list(self.hidden)} must be widths of at least 1")
         if self.lag < 0:
             raise ValueError(f"learner.lag {self.lag} is negative")
         if self.backend not in ("eager", "compile"):
@@ -79,11 +82,11 @@ class Learner:
         self.method, self.config, self.buffer = method, config, buffer
         self._spec = policy.spec
         self._device = torch.device(config.device)
-        start = torch.Generator().manual_seed(seed)
+        start = torch.Generator().manual_seed(derive(seed, Stream.CRITICS))
         self.state: LearnerState = initial_state(
             policy, config.members, config.hidden, method.temperature.initial, start, self._device
         )
-        self.rng = torch.Generator(self._device).manual_seed(seed + 1)
+        self.rng = torch.Generator(self._device).manual_seed(derive(seed, Stream.UPDATES))
         entropy = method.temperature.target_entropy
         self._losses = Losses(
             target=method.target,
@@ -114,7 +117,8 @@ class Learner:
     def fit(self, rows: int, fit: Fit, updates: int) -> None:
         """`updates` critic updates with the actor frozen. Calls before any other update begin at the mean return."""
         if self.critic_updates == 0:
-            restart_critics(self.state, float(self.buffer.returns(self.method.target.discount).mean()))
+            returns = self.buffer.returns(self.method.target.discount)
+            restart_critics(self.state, float(returns.mean()) if len(returns) else 0.0)
         coefficients = self._coefficients(critic_rate=fit.learning_rate, tau=fit.tau, step=0)
         done = 0
         while done < updates:

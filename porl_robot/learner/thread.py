@@ -61,14 +61,23 @@ class LearnerThread:
             return self._shelf.newest()
         return self._shelf.newest(self._base + max(0, self._limiter.granted - self._lag))
 
+    @property
+    def blocks(self) -> int:
+        """Blocks done, those before `version` included."""
+        return self._base + self._limiter.done
+
+    def drain(self) -> None:
+        """Waits until every granted block is done."""
+        self._limiter.drain()
+        self._raise_error()
+
     def newest(self) -> Snapshot:
         """The newest snapshot, whatever its age."""
         return self._shelf.newest()
 
     def run_idle(self, job: Callable[[Learner], T]) -> T:
         """Waits until every granted block is done, then runs `job` on the learner in the calling thread."""
-        self._limiter.drain()
-        self._raise_error()
+        self.drain()
         return job(self._learner)
 
     def stop(self) -> None:

@@ -9,7 +9,8 @@ from porl_robot.methods.actor_losses import SoftActorCritic
 from porl_robot.methods.critic_losses import TemporalDifference
 from porl_robot.methods.explorers import SampleFromPolicy
 from porl_robot.methods.targets import MinOfRandomSubset
-from porl_robot.methods.warm_up import WarmUp
+from porl_robot.methods.warm_up import WarmUp, require_rate, require_share
+from porl_robot.policy.network import log_std_head
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,12 @@ class ActorInit:
     def __post_init__(self) -> None:
         if self.source not in ("checkpoint", "random"):
             raise ValueError(f"actor.source {self.source!r} is neither 'checkpoint' nor 'random'")
+        if self.initial_std is not None:
+            try:
+                log_std_head(self.initial_std)
+            except ValueError as error:
+                raise ValueError(f"actor.initial_std: {error}") from error
+        require_rate("actor.learning_rate", self.learning_rate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +45,10 @@ class CriticTraining:
 
     learning_rate: float
     tau: float
+
+    def __post_init__(self) -> None:
+        require_rate("critic.learning_rate", self.learning_rate)
+        require_share("critic.tau", self.tau)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +68,7 @@ class Temperature:
     def __post_init__(self) -> None:
         if not self.initial > 0.0:
             raise ValueError(f"temperature.initial {self.initial} must be positive")
+        require_rate("temperature.learning_rate", self.learning_rate)
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,12 @@ class Fit:
     learning_rate: float
     tau: float
 
+    def __post_init__(self) -> None:
+        if self.updates < 1:
+            raise ValueError(f"fit.updates {self.updates} must be at least 1")
+        require_rate("fit.learning_rate", self.learning_rate)
+        require_share("fit.tau", self.tau)
+
 
 @dataclass(frozen=True, slots=True)
 class WarmUp:
@@ -99,6 +105,18 @@ def missing_evidence(evidence: Evidence | None, seen: PreSample, rank_correlatio
             f"{evidence.rank_correlation:.2f} is needed to trust its gradient"
         )
     return None
+
+
+def require_rate(name: str, value: float) -> None:
+    """Refuses a negative learning rate."""
+    if not value >= 0.0:
+        raise ValueError(f"{name} {value} is negative")
+
+
+def require_share(name: str, value: float) -> None:
+    """Refuses a share outside [0, 1]."""
+    if not 0.0 <= value <= 1.0:
+        raise ValueError(f"{name} {value} is outside [0, 1]")
 
 
 def rank_correlation(values: FloatArray, returns: FloatArray) -> float:

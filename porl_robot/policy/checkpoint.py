@@ -42,7 +42,7 @@ def load_policy(folder: Path) -> Policy:
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"policy {folder}: {DESCRIPTION} is not a policy description") from error
     if version != FORMAT_VERSION:
-        raise UserError(f"policy {folder}: format version {version}, this program reads {FORMAT_VERSION}")
+        raise UserError(f"policy {folder}: format version {version!r}, this program reads {FORMAT_VERSION}")
     spec = _spec(description, folder)
     policy = Policy(spec, _weights(spec, folder))
     if policy.hash != description.get("hash"):
@@ -67,13 +67,17 @@ def _spec(description: dict[str, Any], folder: Path) -> PolicySpec:
 def _weights(spec: PolicySpec, folder: Path) -> dict[str, Any]:
     try:
         weights = load((folder / WEIGHTS).read_bytes())
-    except (OSError, SafetensorError) as error:
+    except (OSError, SafetensorError, KeyError) as error:
         raise UserError(f"policy {folder}: {WEIGHTS} is missing or damaged ({error})") from error
     expected = weight_shapes(spec)
     found = {name: array.shape for name, array in weights.items()}
     if found != expected:
         odd = sorted(n for n in expected.keys() | found.keys() if expected.get(n) != found.get(n))
         raise UserError(f"policy {folder}: {WEIGHTS} has {odd[0]} {found.get(odd[0])}, expected {expected.get(odd[0])}")
+    foreign = [name for name, array in weights.items() if array.dtype != np.float32]
+    if foreign:
+        dtype = weights[foreign[0]].dtype
+        raise UserError(f"policy {folder}: {WEIGHTS} holds {foreign[0]} as {dtype}, expected float32")
     broken = [name for name, array in weights.items() if not np.isfinite(array).all()]
     if broken:
         raise UserError(f"policy {folder}: {WEIGHTS} holds non-finite numbers in {broken[0]}")

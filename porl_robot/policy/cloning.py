@@ -50,6 +50,19 @@ class CloningConfig:
     validate_every: int = 100
     patience: int | None = None
 
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "validate_every"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} {getattr(self, name)} must be at least 1")
+        if not self.hidden or min(self.hidden) < 1:
+            raise ValueError(f"hidden {list(self.hidden)} must be widths of at least 1")
+        if not self.learning_rate > 0.0:
+            raise ValueError(f"learning_rate {self.learning_rate} must be positive")
+        if not 0.0 <= self.validation_share <= 1.0:
+            raise ValueError(f"validation_share {self.validation_share} is outside [0, 1]")
+        if self.patience is not None and self.patience < self.validate_every:
+            raise ValueError(f"patience {self.patience} is below validate_every {self.validate_every}")
+
 
 @dataclass(frozen=True, slots=True)
 class Cloned:

@@ -60,9 +60,9 @@ def log_std_head(std: float) -> float:
         ValueError: `std` is outside the range the head can express.
     """
     low, high = LOG_STD_RANGE
-    share = (math.log(std) - low) / (high - low)
-    if not 0.0 < share < 1.0:
+    if not math.exp(low) < std < math.exp(high):
         raise ValueError(f"std {std} is outside ({math.exp(low):.4f}, {math.exp(high):.4f})")
+    share = (math.log(std) - low) / (high - low)
     return math.log(share / (1.0 - share))
 
 

@@ -46,6 +46,10 @@ class PolicySpec:
     hidden: tuple[int, ...]
     provenance: dict[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        # 20 and 20.0 are one rate; they must have one hash.
+        object.__setattr__(self, "control_hz", float(self.control_hz))
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:

@@ -75,18 +75,18 @@ class ReplayBuffer:
         terminated: bool,
         truncated: bool,
     ) -> None:
-        """Appends one transition.
+        """Appends one transition; one whose next observation is not finite is left out, as nothing follows from it.
 
         Raises:
             IndexError: the buffer is full.
         """
-        tail = (reward, 0.0 if terminated else 1.0)
-        row = np.concatenate([observation, action, next_observation, tail], dtype=np.float32)
-        self._rows[self._size] = torch.from_numpy(row)
-        self._size += 1
+        if np.isfinite(next_observation).all():
+            tail = (reward, 0.0 if terminated else 1.0)
+            row = np.concatenate([observation, action, next_observation, tail], dtype=np.float32)
+            self._rows[self._size] = torch.from_numpy(row)
+            self._size += 1
         if terminated or truncated:
-            self._ends.append(self._size)
-            self._terminated.append(terminated)
+            self._end_episode(self._size, terminated)
 
     def extend(self, log: LogData) -> None:
         """Appends every transition of a log. The last step of an episode whose end was lost is left out."""
@@ -98,8 +98,8 @@ class ReplayBuffer:
         rows = rows[known]
         self._rows[self._size : self._size + len(rows)] = torch.from_numpy(rows)
         ends = np.cumsum(known)[log.episode_ends - 1] + self._size
-        self._ends.extend(int(end) for end in ends)
-        self._terminated.extend(bool(t) for t in log.terminated[log.episode_ends - 1])
+        for end, terminated in zip(ends, log.terminated[log.episode_ends - 1], strict=True):
+            self._end_episode(int(end), bool(terminated))
         self._size += len(rows)
 
     def sample(self, rows: int, shape: tuple[int, ...], rng: torch.Generator) -> Batch:
@@ -127,6 +127,11 @@ class ReplayBuffer:
                 returns[row] = value
             start = end
         return returns
+
+    def _end_episode(self, end: int, terminated: bool) -> None:
+        if end > (self._ends[-1] if self._ends else 0):
+            self._ends.append(end)
+            self._terminated.append(terminated)
 
     def _split(self, rows: Tensor) -> Batch:
         d, a = self._observation, self._action

@@ -14,10 +14,15 @@ from porl_robot.env import Demonstrator, RobotEnv
 from porl_robot.errors import UsageError, UserError
 from porl_robot.learner.learner import LearnerConfig
 from porl_robot.methods.method import Method
+from porl_robot.paths import data_dir
+from porl_robot.policy.checkpoint import load_policy, replace_file
 from porl_robot.policy.cloning import CloningConfig
+from porl_robot.replay.log import log_info
 from porl_robot.replay.record import LogSpec
+from porl_robot.verbs.compose import CONFIG_NAME
+from porl_robot.verbs.kinds import require_kinds
 
-_RUN_FILES = ("summary.json", "config.yaml", "log.zarr", "journal", "policy.json")
+_RUN_FILES = ("summary.json", CONFIG_NAME, "log.zarr", "journal", "policy.json")
 
 
 def require_new_out(out: Path) -> None:
@@ -41,10 +46,57 @@ def new_out(config: DictConfig) -> Path:
     require_new_out(out)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        OmegaConf.save(config, out / "config.yaml")
+        save_config(config, out)
     except OSError as error:
-        raise UsageError(f"out={out}: cannot be written ({error.strerror})") from error
+        raise UsageError(f"out={out}: cannot be written ({error.strerror}); expected a folder or a new name") from error
     return out
+
+
+def save_config(config: DictConfig, out: Path) -> None:
+    """Writes the config into `out`, its inputs as absolute paths: a resumed run may begin in another folder."""
+    saved = config.copy()
+    if "resume" in saved:
+        saved.resume = None
+    for name in ("policy", "log"):
+        if saved.get(name):
+            saved[name] = str(Path(saved[name]).absolute())
+    replace_file(out / CONFIG_NAME, OmegaConf.to_yaml(saved).encode())
+
+
+def check(config: DictConfig) -> None:
+    """Tries whatever is read or made of `config` before anything moves, the env excepted.
+
+    Raises:
+        UserError: as the verb itself would.
+    """
+    inputs: tuple[str, ...] = ("policy", "log")
+    if "learner" in config:
+        method = make_method(config)
+        make_learner_config(config)
+        require_inputs(method, config)
+        inputs = method.requires
+    elif "method" in config:
+        make_cloning(config)
+    if "skill" in config:
+        require_demonstrator(config)
+    if "policy" in inputs and config.get("policy"):
+        load_policy(Path(config.policy))
+    if "log" in inputs and config.get("log"):
+        log_info(Path(config.log))
+
+
+def require_inputs(method: Method, config: DictConfig) -> None:
+    """Refuses a method whose inputs were not given; a verb without keys for them makes them itself.
+
+    Raises:
+        UsageError: names the missing item and a method that does without.
+    """
+    for item in method.requires:
+        if item in config and config[item] is None:
+            raise UsageError(
+                f"method={method.name} needs {item}=FOLDER (written by pretrain or finetune); method=sac_scratch "
+                "starts without"
+            )
 
 
 def make_env(config: DictConfig) -> RobotEnv:
@@ -53,7 +105,7 @@ def make_env(config: DictConfig) -> RobotEnv:
     Raises:
         UsageError: it refuses its arguments.
     """
-    env: RobotEnv = made(config.env.adapter, "env")
+    env: RobotEnv = made(config.env.adapter, "env.adapter")
     return env
 
 
@@ -63,14 +115,27 @@ def make_demonstrator(config: DictConfig, env: RobotEnv) -> Demonstrator:
     Raises:
         UsageError: the env has none, or not this skill.
     """
-    if config.env.demonstrator is None:
-        raise UsageError(f"env={config.env.name}: has no scripted demonstrator")
+    require_demonstrator(config)
     skills = OmegaConf.to_container(config.env.skills)
     assert isinstance(skills, dict)
     if config.skill not in skills:
         raise UsageError(f"skill={config.skill}: expected {' or '.join(map(str, skills))}")
-    demonstrator: Demonstrator = made(config.env.demonstrator, "env.demonstrator", env=env, **skills[config.skill])
+    skill = skills[config.skill]
+    require_kinds({"_target_": config.env.demonstrator._target_, **skill}, f"env.skills.{config.skill}")
+    demonstrator: Demonstrator = made(config.env.demonstrator, "env.demonstrator", env=env, **skill)
     return demonstrator
+
+
+def require_demonstrator(config: DictConfig) -> None:
+    """Refuses an env without a scripted expert.
+
+    Raises:
+        UsageError: names the envs that have one.
+    """
+    if config.env.demonstrator is None:
+        paths = sorted((data_dir("configs") / "env").glob("*.yaml"))
+        able = [path.stem for path in paths if OmegaConf.load(path).demonstrator is not None]
+        raise UsageError(f"env={config.env.name}: has no scripted demonstrator; there is one for {', '.join(able)}")
 
 
 def make_method(config: DictConfig) -> Method:
@@ -104,8 +169,8 @@ def make_learner_config(config: DictConfig) -> LearnerConfig:
         UsageError: a value is out of range, or the device is not there.
     """
     learner: LearnerConfig = made(config.learner, "learner")
-    if learner.device.startswith("cuda") and not torch.cuda.is_available():
-        raise UsageError(f"learner.device={learner.device}: no CUDA device is visible; expected cpu")
+    if learner.device not in _devices():
+        raise UsageError(f"learner.device={learner.device}: is not here; expected {' or '.join(_devices())}")
     torch.set_num_threads(learner.threads)
     return learner
 
@@ -144,6 +209,9 @@ def made(config: DictConfig, where: str, **arguments: Any) -> Any:
     Raises:
         UsageError: a value is refused; the message begins with `where`.
     """
+    node = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(node, dict)
+    require_kinds({str(key): value for key, value in node.items()}, where)
     try:
         return instantiate(config, _convert_="all", **arguments)
     except InstantiationException as error:
@@ -151,5 +219,11 @@ def made(config: DictConfig, where: str, **arguments: Any) -> Any:
         if isinstance(cause, UserError):
             raise cause from error
         if isinstance(cause, ValueError | TypeError):
-            raise UsageError(f"{where}: {cause}".split("\n", 1)[0]) from error
+            reason = str(cause).split("\n", 1)[0]
+            raise UsageError(reason if reason.startswith(f"{where}.") else f"{where}: {reason}") from error
         raise
+
+
+def _devices() -> list[str]:
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    return ["cpu", *(["cuda"] if count else []), *(f"cuda:{i}" for i in range(count))]

@@ -3,52 +3,61 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import shlex
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
-from typing import Any
+from pathlib import Path
+from typing import Any, get_type_hints
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
-from hydra.errors import ConfigCompositionException, HydraException, OverrideParseException
+from hydra.core.override_parser.types import Override, Quote, QuotedString
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError  # type: ignore[import-untyped]
 
-from porl_robot.errors import UsageError
+from porl_robot.errors import UsageError, UserError
 from porl_robot.paths import data_dir
-from porl_robot.verbs.schema import SCHEMAS, register
+from porl_robot.verbs.kinds import described, fits
+from porl_robot.verbs.schema import LARGEST, SCHEMAS, register
 
 GROUPS = ("env", "method", "learner", "safety")
 VERSION_BASE = "1.3"
+CONFIG_NAME = "config.yaml"
 
 
-def load(verb: str, overrides: list[str]) -> DictConfig:
+def load(verb: str, overrides: Sequence[str]) -> DictConfig:
     """The resolved config of `verb`.
 
     Raises:
         UsageError: unknown keys or groups, missing or ill-typed values; the message names them.
     """
-    register()
     parsed = parse(overrides)
+    if any(override.key_or_group == "resume" for override in parsed) and "resume" in _keys(verb):
+        return _resumed(verb, parsed)
+    register()
     with initialize_config_dir(version_base=VERSION_BASE, config_dir=str(data_dir("configs"))):
-        _require_known_groups(verb, parsed)
+        _require_known_groups(parsed)
+        _require_known_keys(verb, parsed)
+        _require_env(verb, parsed)
+        _require_kinds(verb, parsed)
         try:
-            config = compose(config_name=verb, overrides=overrides)
-        except (ConfigCompositionException, OmegaConfBaseException, HydraException) as error:
-            raise _explained(verb, parsed, error) from error
-    missing = sorted(OmegaConf.missing_keys(config))
-    if missing:
-        raise UsageError(f"{missing[0]}=... is missing; porl-robot {verb} --help says what it takes")
+            config = compose(config_name=verb, overrides=list(overrides))
+        except (OmegaConfBaseException, HydraException) as error:
+            raise _explained(error) from error
+    _require_complete(verb, config)
     try:
         OmegaConf.resolve(config)
     except OmegaConfBaseException as error:
-        raise UsageError(_first_line(error)) from error
+        typed = next((override for override in overrides if "${" in override), verb)
+        raise UsageError(f"{typed}: {_first_line(error)}") from error
     _require_ranges(verb, config)
     return config
 
 
-def parse(overrides: list[str]) -> list[Override]:
+def parse(overrides: Sequence[str]) -> list[Override]:
     """The overrides, parsed.
 
     Raises:
@@ -57,13 +66,22 @@ def parse(overrides: list[str]) -> list[Override]:
     parser = OverridesParser.create()
     parsed = []
     for override in overrides:
-        if "=" not in override and not override.startswith("~"):
+        key, equals, value = override.partition("=")
+        if not key or not equals or key.startswith("~"):
             raise UsageError(f"{override}: expected key=value")
         try:
             parsed.append(parser.parse_override(override))
-        except OverrideParseException as error:
-            raise UsageError(f"{override}: expected key=value ({_first_line(error)})") from error
+        except HydraException as error:
+            raise UsageError(
+                f"{override}: the value cannot be read; one with special characters needs quotes within quotes: "
+                f"{_doubly_quoted(key, value)}"
+            ) from error
     return parsed
+
+
+def quoted(value: object) -> str:
+    """`value` as an override can hold it, whatever characters it is made of."""
+    return QuotedString(str(value), Quote.double).with_quotes()
 
 
 def group_options(group: str) -> list[str]:
@@ -71,64 +89,150 @@ def group_options(group: str) -> list[str]:
     return list(GlobalHydra.instance().config_loader().get_group_options(group))
 
 
-def _require_known_groups(verb: str, overrides: Iterable[Override]) -> None:
-    given = {}
+def _resumed(verb: str, overrides: list[Override]) -> DictConfig:
+    """The config a run was begun with, and `steps` where it is given anew."""
+    given = {override.key_or_group: override for override in overrides}
+    for name, override in given.items():
+        if name not in ("resume", "steps"):
+            raise UsageError(
+                f"{override.input_line}: only steps may be given beside resume, which takes the rest from the run"
+            )
+    _require_kinds(verb, overrides)
+    out = Path(str(given["resume"].value()))
+    path = out / CONFIG_NAME
+    try:
+        config = OmegaConf.merge(OmegaConf.structured(SCHEMAS[verb]), OmegaConf.load(path))
+    except OSError as error:
+        raise UserError(f"resume={out}: holds no {CONFIG_NAME}; give the out folder of a {verb} run") from error
+    except (OmegaConfBaseException, YAMLError, ValueError) as error:
+        raise UserError(f"{path}: is not the config of a {verb} run ({_first_line(error)})") from error
+    assert isinstance(config, DictConfig)
+    config.out = config.resume = str(out)
+    if "steps" in given:
+        config.steps = given["steps"].value()
+    if _missing(config):
+        raise UserError(f"{path}: is not the config of a {verb} run ({_missing(config)[0]} is missing)")
+    _require_ranges(verb, config)
+    return config
+
+
+def _require_known_groups(overrides: Iterable[Override]) -> None:
     for override in overrides:
         name = override.key_or_group
-        if name in GROUPS and name in _keys(verb):
-            given[name] = override.value()
-            values = [v for v in override.sweep_iterator()] if override.is_sweep_override() else [given[name]]
-            known = group_options(name)
-            for value in values:
-                if value not in known:
-                    raise UsageError(f"{name}={value}: no such {name}; there are {', '.join(known)}")
-    if "env" not in given and verb != "demo":
+        if name in GROUPS and not override.is_sweep_override() and override.value() not in group_options(name):
+            value = override.get_value_element_as_str()
+            raise UsageError(f"{name}={value}: no such {name}; there are {', '.join(group_options(name))}")
+
+
+def _require_known_keys(verb: str, overrides: list[Override]) -> None:
+    known = _known_keys(verb, overrides)
+    for override in overrides:
+        name = override.key_or_group
+        if name in known:
+            continue
+        parent, _, last = name.rpartition(".")
+        beside = [key for key in known if key.rpartition(".")[0] == parent and not key.endswith("_target_")]
+        ends = {key.rpartition(".")[2]: key for key in beside}
+        near = [ends[each] for each in difflib.get_close_matches(last, ends, cutoff=0.6)]
+        near = near or [key for end, key in ends.items() if last.startswith(end)]
+        hint = f"porl-robot {verb} --help lists the keys"
+        if near:
+            hint = f"did you mean {' or '.join(near)}?"
+        elif parent and beside:
+            hint = f"there are {', '.join(beside)}"
+        raise UsageError(f"{override.input_line}: unknown key {name}; {hint}")
+
+
+def _require_env(verb: str, overrides: Iterable[Override]) -> None:
+    if verb != "demo" and not any(override.key_or_group == "env" for override in overrides):
         raise UsageError(f"env=... is missing; there are {', '.join(group_options('env'))}")
+
+
+def _require_kinds(verb: str, overrides: Iterable[Override]) -> None:
+    """Of the plain keys; those of the groups are held against what is made of them."""
+    hints = get_type_hints(SCHEMAS[verb])
+    for override in overrides:
+        name = override.key_or_group
+        if override.is_sweep_override():
+            _, _, typed = str(override.input_line).partition("=")
+            raise UsageError(
+                f"{override.input_line}: several values need -m, one with a comma needs quotes within quotes: "
+                f"{_doubly_quoted(name, typed)}"
+            )
+        if name in hints:
+            value, hint = override.value(), hints[name]
+            text = fits("", hint)
+            if value == "" or not (fits(value, hint) or (text and isinstance(value, int | float))):
+                raise UsageError(f"{override.input_line}: expected {described(hint)}")
+
+
+def _require_complete(verb: str, config: DictConfig) -> None:
+    missing = _missing(config)
+    if not missing:
+        return
+    for each in fields(SCHEMAS[verb]):
+        if each.name == missing[0]:
+            raise UsageError(f"{each.name}=... is missing; expected the {each.metadata['help']}")
+    raise UsageError(f"{missing[0]}=... is missing; this {_group(missing[0])} has no default for it")
+
+
+def _require_ranges(verb: str, config: DictConfig) -> None:
+    for each in fields(SCHEMAS[verb]):
+        least, value = each.metadata["least"], config[each.name]
+        if least is not None and value < least:
+            raise UsageError(f"{each.name}={value}: expected a whole number of at least {least}")
+        if least is not None and value > LARGEST:
+            raise UsageError(f"{each.name}={value}: expected a whole number of at most {LARGEST}")
+    speed = config.safety.speed
+    if not fits(speed, float) or not 0.0 < speed <= 1.0:
+        raise UsageError(f"safety.speed={speed}: expected a number above 0 and at most 1")
 
 
 def _keys(verb: str) -> list[str]:
     return [each.name for each in fields(SCHEMAS[verb])]
 
 
-def _explained(verb: str, overrides: list[Override], error: Exception) -> UsageError:
-    """What went wrong, in terms of the override that caused it."""
-    known = _known_keys(verb, overrides)
-    for override in overrides:
-        name = override.key_or_group
-        if (name not in known and not override.is_add()) or name.split(".")[0] not in _keys(verb):
-            near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-            hint = f"did you mean {' or '.join(near)}?" if near else f"porl-robot {verb} --help lists the keys"
-            return UsageError(f"{override.input_line}: unknown key {name}; {hint}")
-    key = getattr(error, "full_key", None) or getattr(error.__cause__, "full_key", None)
-    return UsageError(f"{key}: {_first_line(error)}" if key else _first_line(error))
-
-
 def _known_keys(verb: str, overrides: list[Override]) -> list[str]:
-    """Every dotted key of the verb's config with the groups that were chosen, without any other override."""
+    """Every dotted key of the verb's config with the groups that were chosen, without any other override.
+
+    Without an env, whatever is below a group counts as known.
+    """
     groups = [o.input_line for o in overrides if o.key_or_group in GROUPS and not o.is_sweep_override()]
     try:
         config = compose(config_name=verb, overrides=[g for g in groups if g is not None])
     except (HydraException, OmegaConfBaseException):
-        return _keys(verb)
-    return list(_dotted(OmegaConf.to_container(config)))
+        below = [o.key_or_group for o in overrides if _group(o.key_or_group) in GROUPS]
+        return _keys(verb) + below
+    return [key for key, _ in _dotted(OmegaConf.to_container(config))]
 
 
-def _dotted(node: Any, prefix: str = "") -> Iterable[str]:
+def _missing(config: DictConfig) -> list[str]:
+    """Every dotted key without a value. Unlike OmegaConf's own search it stands interpolations of such keys."""
+    return [key for key, value in _dotted(OmegaConf.to_container(config)) if value == "???"]
+
+
+def _dotted(node: Any, prefix: str = "") -> Iterable[tuple[str, Any]]:
     for key, value in node.items():
-        yield f"{prefix}{key}"
+        yield f"{prefix}{key}", value
         if isinstance(value, dict):
             yield from _dotted(value, f"{prefix}{key}.")
 
 
-def _require_ranges(verb: str, config: DictConfig) -> None:
-    for each in fields(SCHEMAS[verb]):
-        least = each.metadata["least"]
-        if least is not None and config[each.name] < least:
-            raise UsageError(f"{each.name}={config[each.name]}: expected a whole number of at least {least}")
+def _group(key: str) -> str:
+    return key.split(".", 1)[0]
+
+
+def _doubly_quoted(key: str, value: str) -> str:
+    """The override as a shell takes it."""
+    return shlex.quote(f'{key}="{value}"')
+
+
+def _explained(error: Exception) -> UsageError:
+    cause = error.__cause__
+    key = getattr(error, "full_key", None) or getattr(cause, "full_key", None)
+    reason = " ".join(_first_line(each) for each in (error, cause) if each is not None)
+    return UsageError(f"{key}: {reason}" if key else reason)
 
 
 def _first_line(error: BaseException) -> str:
-    cause: BaseException | None = error
-    while cause is not None and not str(cause):
-        cause = cause.__cause__
-    return str(cause).split("\n", 1)[0]
+    return str(error).split("\n", 1)[0]

@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from omegaconf import DictConfig
 
 from porl_robot.verbs import collect, finetune, pretrain
-from porl_robot.verbs.build import require_new_out
-from porl_robot.verbs.compose import load
+from porl_robot.verbs.build import make_learner_config, make_method, require_demonstrator, require_new_out
+from porl_robot.verbs.compose import load, quoted
+
+_TASK = ("env", "safety", "seed")
+_TUNING = (*_TASK, "method", "learner", "steps", "eval_every", "eval_episodes")
 
 
 def run(config: DictConfig) -> int:
     """Collects into `out/demonstrations`, clones into `out/cloned`, fine-tunes into `out`."""
     out = Path(config.out)
-    require_new_out(out)
-    env = f"env={config.env.name}"
-    seed = f"seed={config.seed}"
     log, policy = out / "demonstrations", out / "cloned"
-    collect.run(load("collect", [env, seed, "skill=degraded", f"episodes={config.episodes}", f"out={log}"]))
-    pretrain.run(load("pretrain", [env, seed, f"log={log}", f"out={policy}"]))
-    tuning = [f"{name}={config[name]}" for name in ("steps", "eval_every", "eval_episodes")]
-    method = f"method={config.method.name}"
-    return finetune.run(load("finetune", [env, seed, method, f"policy={policy}", f"out={out}", *tuning]))
+    for folder in (out, log, policy):
+        require_new_out(folder)
+    require_demonstrator(config)
+    make_method(config)
+    make_learner_config(config)
+    collect.run(_config("collect", config, _TASK, skill="degraded", episodes=config.episodes, out=log))
+    pretrain.run(_config("pretrain", config, _TASK, log=log, out=policy))
+    return finetune.run(_config("finetune", config, _TUNING, policy=policy, out=out))
+
+
+def _config(verb: str, config: DictConfig, shared: Iterable[str], **given: object) -> DictConfig:
+    """The config of another verb: its defaults, what is `given`, and the `shared` keys and groups of ours."""
+    own = load(verb, [f"env={config.env.name}", *(f"{key}={quoted(value)}" for key, value in given.items())])
+    for name in shared:
+        own[name] = config[name]
+    return own

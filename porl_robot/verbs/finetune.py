@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,17 @@ from porl_robot.policy.spec import Policy, PolicySpec, require_fit
 from porl_robot.replay.buffer import ReplayBuffer
 from porl_robot.replay.log import read_log, repair_log
 from porl_robot.replay.writer import LogWriter
-from porl_robot.verbs.build import log_spec, make_env, make_learner_config, make_method, new_out
+from porl_robot.seeds import Stream, derive
+from porl_robot.verbs.build import (
+    log_spec,
+    make_env,
+    make_learner_config,
+    make_method,
+    new_out,
+    require_inputs,
+    require_new_out,
+    save_config,
+)
 from porl_robot.verbs.terminal import Terminal
 
 _HIDDEN = (128, 128)
@@ -38,24 +49,33 @@ def run(config: DictConfig) -> int:
     method = make_method(config)
     learner_config = make_learner_config(config)
     require_inputs(method, config)
-    uses_policy = method.actor.source == "checkpoint"
-    given = load_policy(Path(config.policy)) if uses_policy else None
-    env, evaluation_env = make_env(config), make_env(config)
-    if given is not None:
-        require_fit(given, env, config.policy)
-    out = Path(config.resume) if config.resume else new_out(config)
-    start = starting_policy(method, given, env, config.seed)
-    buffer = ReplayBuffer(config.steps, start.spec.observation_size, start.spec.action_size, learner_config.device)
-    learner = Learner(method, learner_config, start, buffer, env.reward_bounds, config.seed)
-    state, missed = resume(out, learner) if config.resume else (RunState(), 0)
-    log = LogWriter.reopen(out, log_spec(env)) if config.resume else LogWriter.create(out, log_spec(env))
-    run_config = RunConfig(
-        config.steps, config.eval_every, config.eval_episodes, config.final_episodes, config.seed, out
-    )
-    with Terminal(f"finetune {env.name} {method.name}", config.steps, "steps") as terminal, MetricsLog(out) as metrics:
+    given = load_policy(Path(config.policy)) if method.actor.source == "checkpoint" else None
+    if config.resume is None:
+        require_new_out(Path(config.out))
+    with ExitStack() as opened:
+        env, evaluation_env = (opened.enter_context(closing(make_env(config))) for _ in range(2))
+        if given is not None:
+            require_fit(given, env, config.policy)
+        start = starting_policy(method, given, env, config.seed)
+        buffer = ReplayBuffer(config.steps, start.spec.observation_size, start.spec.action_size, learner_config.device)
+        learner = Learner(method, learner_config, start, buffer, env.reward_bounds, config.seed)
+        if config.resume is None:
+            out, state, missed = new_out(config), RunState(), 0
+            log = opened.enter_context(LogWriter.create(out, log_spec(env)))
+        else:
+            out = Path(config.resume)
+            state, missed = resume(out, learner)
+            log = opened.enter_context(LogWriter.reopen(out, log_spec(env)))
+            save_config(config, out)
+        title = f"finetune {env.name} {method.name}"
+        terminal = opened.enter_context(Terminal(title, config.steps, "steps"))
         for name in ("policy", "log"):
             if config[name] is not None and name not in method.requires:
                 terminal.note(f"{name}={config[name]} is not used by {method.name}")
+        metrics = opened.enter_context(MetricsLog(out))
+        run_config = RunConfig(
+            config.steps, config.eval_every, config.eval_episodes, config.final_episodes, config.seed, out
+        )
         tuning = FineTuning(env, evaluation_env, learner, log, metrics, run_config, state, terminal, missed)
         sampled = tuning.measure_sampled(given) if given is not None else None
         final = tuning.run()
@@ -63,25 +83,9 @@ def run(config: DictConfig) -> int:
     write_summary("finetune", out / "summary.json", summary)
     save_policy(learner.policy(), out)
     write_report(out, summary, read_metrics(out / METRICS_FILE))
-    env.close()
-    evaluation_env.close()
     terminal.note(_closing_line(summary))
     terminal.note(f"summary, policy and report: {out}")
     return 0 if tuning.stopped_because is None else 1
-
-
-def require_inputs(method: Method, config: DictConfig) -> None:
-    """Refuses a method whose inputs were not given.
-
-    Raises:
-        UsageError: names the missing item and a method that does without.
-    """
-    for item in method.requires:
-        if config[item] is None:
-            raise UsageError(
-                f"method={method.name} needs {item}=FOLDER (written by pretrain or finetune); method=sac_scratch "
-                "starts without"
-            )
 
 
 def starting_policy(method: Method, given: Policy | None, env: RobotEnv, seed: int) -> Policy:
@@ -95,7 +99,7 @@ def starting_policy(method: Method, given: Policy | None, env: RobotEnv, seed: i
             hidden=_HIDDEN,
             provenance={"method": "random", "seed": seed},
         )
-        given = to_policy(random_parameters(spec, torch.Generator().manual_seed(seed)), spec)
+        given = to_policy(random_parameters(spec, torch.Generator().manual_seed(derive(seed, Stream.ACTOR))), spec)
     std = method.actor.initial_std
     return given if std is None else with_constant_std(given, std)
 
@@ -111,7 +115,9 @@ def resume(out: Path, learner: Learner) -> tuple[RunState, int]:
     restore_learner(checkpoint, learner)
     log = read_log(out)
     if log.rows > learner.buffer.capacity:
-        raise UsageError(f"steps: {out} has {log.rows} steps already; give a larger steps")
+        raise UsageError(
+            f"steps={learner.buffer.capacity}: {out} has {log.rows} steps already; expected at least those"
+        )
     learner.buffer.extend(log)
     missed = checkpoint.run.recount(log)
     return checkpoint.run, missed
@@ -126,7 +132,7 @@ def summarise(
 ) -> dict[str, Any]:
     """What `summary.json` says; keys as in `porl_robot.analysis.summary`."""
     state, method = tuning.state, learner.method
-    start = state.curve[0] if sampled is not None else None
+    start = state.curve[0] if sampled is not None and state.curve else None
     return {
         "method": method.name,
         "env": tuning.env_name,
@@ -156,7 +162,10 @@ def _closing_line(summary: dict[str, Any]) -> str:
     if summary["stopped_because"]:
         return f"stopped at step {summary['env_steps']}: {summary['stopped_because']}"
     if summary["final_success"] is None:
-        return f"mean return {summary['bc_return_mean']} at the start, {summary['final_return_mean']:.1f} at the end"
+        start = (
+            "" if summary["bc_return_mean"] is None else f"mean return {summary['bc_return_mean']:.1f} at the start, "
+        )
+        return f"{start}mean return {summary['final_return_mean']:.1f} at the end"
     start = "" if summary["bc_success"] is None else f"success {summary['bc_success']:.2f} at the start, "
     low, high = summary["final_success_low"], summary["final_success_high"]
     return f"{start}{summary['final_success']:.3f} at the end (95 % interval {low:.3f} to {high:.3f})"

@@ -5,13 +5,20 @@ from __future__ import annotations
 import argparse
 from dataclasses import asdict
 from pathlib import Path
+from typing import NoReturn
 
+from porl_robot.errors import UsageError
 from porl_robot.replay.log import log_info, repair_log, verify_log
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}; expected log info|verify|repair PATH")
 
 
 def run(arguments: list[str]) -> int:
     """`info` prints what the log holds, `verify` its problems (exit 1 if any), `repair` mends what a crash left."""
-    parser = argparse.ArgumentParser("porl-robot log", description=__doc__)
+    parser = _Parser("porl-robot log", description=__doc__)
     parser.add_argument("what", choices=("info", "verify", "repair"))
     parser.add_argument("path", type=Path, help="the out folder of a run")
     given = parser.parse_args(arguments)
@@ -23,7 +30,7 @@ def run(arguments: list[str]) -> int:
     for line in lines:
         print(line)
     if given.what == "verify":
-        print(f"{given.path}: {len(lines)} problems" if lines else f"{given.path}: no problems")
+        print(f"{given.path}: {len(lines) or 'no'} {'problem' if len(lines) == 1 else 'problems'}")
         return 1 if lines else 0
     print(f"{given.path}: {'repaired' if lines else 'nothing to repair'}")
     return 0

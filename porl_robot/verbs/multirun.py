@@ -1,4 +1,4 @@
-"""`-m`: one job per combination of comma-separated values, through Hydra's sweeper and launcher."""
+"""`-m`: one job per combination of comma-separated values, one after the other."""
 
 from __future__ import annotations
 
@@ -7,55 +7,58 @@ from collections.abc import Callable
 from itertools import product
 from pathlib import Path
 
-import hydra
-from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, OmegaConf
+from hydra.errors import HydraException
+from omegaconf import DictConfig
 
 from porl_robot.errors import UsageError, UserError
-from porl_robot.paths import data_dir
-from porl_robot.verbs.build import require_new_out
-from porl_robot.verbs.compose import VERSION_BASE, load, parse
-
-_QUIET = ("hydra/job_logging=disabled", "hydra/hydra_logging=disabled", "hydra.output_subdir=null")
+from porl_robot.verbs.build import check, require_new_out
+from porl_robot.verbs.compose import load, parse
 
 
 def run(verb: str, app: Callable[[DictConfig], int], overrides: list[str]) -> int:
     """Runs the sweep; job k writes `out/k`. Returns the largest exit code of its jobs.
 
     Raises:
-        UsageError: a combination is wrong; nothing was started.
+        UserError: a combination is wrong; nothing was started.
     """
-    first, *_ = (load(verb, combination) for combination in combinations(overrides))
-    out = Path(first.out)
-    require_new_out(out / "0")
-    codes = [0]
-
-    @hydra.main(version_base=VERSION_BASE, config_path=str(data_dir("configs")), config_name=verb)
-    def job(config: DictConfig) -> int:
-        OmegaConf.resolve(config)
-        config.out = str(out / str(HydraConfig.get().job.num))
-        print(f"--- job {HydraConfig.get().job.num}: {' '.join(HydraConfig.get().overrides.task)}")
+    sweep = combinations(overrides)
+    jobs = [load(verb, combination) for combination in sweep]
+    out = Path(jobs[0].out)  # the default holds the time, which goes on
+    for number, job in enumerate(jobs):
+        job.out = str(out / str(number))
+        require_new_out(Path(job.out))
+        check(job)
+    code = 0
+    for number, (job, combination) in enumerate(zip(jobs, sweep, strict=True)):
+        print(f"--- job {number} (of {len(jobs)}): {' '.join(combination)}")
         try:
-            codes.append(app(config))
+            code = max(code, app(job))
         except UserError as error:
-            print(f"porl-robot {verb}: {error}", file=sys.stderr)
-            codes.append(error.exit_code)
-        return codes[-1]
-
-    swept = [o for o in overrides if not o.startswith("out=")]
-    sys.argv = [f"porl-robot {verb}", "-m", *swept, *_QUIET, f"hydra.sweep.dir={out}"]
-    job()
-    return max(codes)
+            print(f"porl-robot {verb}: job {number}: {error}", file=sys.stderr)
+            code = max(code, error.exit_code)
+    return code
 
 
 def combinations(overrides: list[str]) -> list[list[str]]:
-    """Every single run the sweep consists of, as overrides."""
+    """Every single run the sweep consists of, as overrides.
+
+    Raises:
+        UsageError: a key cannot be swept over, or has no value.
+    """
     choices = []
     for given, parsed in zip(overrides, parse(overrides), strict=True):
+        name = parsed.key_or_group
+        if name == "resume":
+            raise UsageError(f"{given}: goes on with one run; leave out -m")
+        values = [given]
         if parsed.is_sweep_override():
-            choices.append([f"{parsed.get_key_element()}={value}" for value in parsed.sweep_string_iterator()])
-        else:
-            choices.append([given])
-    if any(len(choice) == 0 for choice in choices):
-        raise UsageError("a sweep over no value")
+            if name == "out":
+                raise UsageError(f"{given}: expected one folder, in which job k writes the folder k")
+            try:
+                values = [f"{name}={value}" for value in parsed.sweep_string_iterator()]
+            except HydraException as error:
+                raise UsageError(f"{given}: cannot be swept over; expected values with commas between") from error
+        if not values:
+            raise UsageError(f"{given}: a sweep over no value")
+        choices.append(values)
     return [list(each) for each in product(*choices)]

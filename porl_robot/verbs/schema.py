@@ -10,6 +10,9 @@ from omegaconf import MISSING
 
 from porl_robot.paths import data_dir
 
+LARGEST = 2**32 - 1
+"""No whole number may be larger; generators of random numbers take no larger seed."""
+
 
 def _key(meaning: str, default: Any = MISSING, least: int | None = None) -> Any:
     return field(default=default, metadata={"help": meaning, "least": least})

@@ -50,7 +50,7 @@ class Terminal:
             self._spoke = now
             left = f"{(self._total - done) / rate:.0f} s left" if rate > 0 else ""
             line = f"{self._title} {done}/{self._total} {self._unit}  {speed}  {left}  {text}"
-            self._console.print(line, markup=False)
+            self._print(line)
 
     def advance(self) -> None:
         """One more is done."""
@@ -58,7 +58,7 @@ class Terminal:
         self.progress(self._done)
 
     def note(self, text: str) -> None:
-        self._console.print(text, markup=False)
+        self._print(text)
 
     def __enter__(self) -> Terminal:
         if self._console.is_terminal:
@@ -70,3 +70,6 @@ class Terminal:
     ) -> None:
         if self._console.is_terminal:
             self._bar.stop()
+
+    def _print(self, line: str) -> None:
+        self._console.print(line, markup=False, soft_wrap=True)

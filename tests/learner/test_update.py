@@ -1,4 +1,4 @@
-"""The update against soft actor-critic as a textbook has it: one module per network, torch's Adam, one step at a time."""
+"""The update against soft actor-critic as a textbook has it: one module per network, torch's Adam, step by step."""
 
 import copy
 import itertools
@@ -28,7 +28,11 @@ class TextbookCritic(nn.Module):
         layers, i = [], 0
         while f"w{i}" in parameters:
             weight = parameters[f"w{i}"][member].detach()
-            layers += [linear(weight, parameters[f"b{i}"][member, 0].detach()), nn.LayerNorm(weight.shape[1]), nn.ReLU()]
+            layers += [
+                linear(weight, parameters[f"b{i}"][member, 0].detach()),
+                nn.LayerNorm(weight.shape[1]),
+                nn.ReLU(),
+            ]
             layers[-2].requires_grad_(False)
             i += 1
         out = linear(parameters["w_out"][member].detach().T, parameters["b_out"][member].detach())
@@ -327,7 +331,9 @@ def test_actor_and_critics_see_normalised_clipped_observations(policy_of):
 def test_temperature_moves_towards_the_target_entropy(policy_of):
     for target_entropy, direction in ((-50.0, -1), (50.0, 1)):
         state = state_of(policy_of, torch.float64)
-        losses = Losses(MinOfRandomSubset(2, 0.9, False), TemporalDifference(), SoftActorCritic(), BOUNDS, target_entropy)
+        losses = Losses(
+            MinOfRandomSubset(2, 0.9, False), TemporalDifference(), SoftActorCritic(), BOUNDS, target_entropy
+        )
         before = state.log_alpha.item()
         drawing = drawn(torch.float64, 1, 4, 2, torch.Generator().manual_seed(12))
         update_block(losses, state, *drawing, coefficients_of(torch.float64), True)

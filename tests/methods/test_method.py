@@ -1,8 +1,10 @@
 """What the YAML files compose, and what a composition refuses."""
 
 import dataclasses
+import functools
 
 import pytest
+from omegaconf import OmegaConf
 
 from porl_robot.errors import UsageError
 from porl_robot.learner.learner import LearnerConfig
@@ -21,13 +23,26 @@ from porl_robot.verbs.schema import FinetuneKeys
 METHODS = sorted(path.stem for path in (data_dir("configs") / "method").glob("*.yaml") if path.stem != "bc")
 
 
-def method(*overrides):
-    return make_method(load("finetune", ["env=arm_reach", *overrides]))
+@functools.cache
+def composed(*overrides):
+    return load("finetune", ["env=arm_reach", *overrides])
+
+
+def config_of(*groups, **nested):
+    """Composing costs much more than changing a value below a group, so that only groups are composed."""
+    config = composed(*groups).copy()
+    for key, value in nested.items():
+        OmegaConf.update(config, key.replace("__", "."), value)
+    return config
+
+
+def method(name="porl", **nested):
+    return make_method(config_of(f"method={name}", **{f"method__{key}": value for key, value in nested.items()}))
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method_composes(name):
-    made = method(f"method={name}")
+    made = method(name)
     assert isinstance(made, Method)
     assert made.name == name, "a log would name another method"
     for item in made.requires:
@@ -38,29 +53,29 @@ def test_every_method_composes(name):
 
 
 def test_porl_keeps_the_policy_and_fits_a_critic_before_it_trains():
-    porl = method("method=porl")
+    porl = method("porl")
     assert porl.warm_up == WarmUp(2000, False, Fit(4000, 1e-3, 0.02), Evidence(3, 3, 0.2, 10))
     assert porl.actor_loss == SoftActorCritic("mean", None)
     assert porl.explorer == SampleFromPolicy(0)
     assert (porl.target.size, porl.target.discount, porl.target.entropy_backup) == (2, 0.97, False)
-    assert porl == method(), "porl is the default"
+    assert porl == make_method(composed()), "porl is the default"
 
 
 def test_anchored_porl_differs_in_name_and_anchor_only():
-    porl, anchored = method("method=porl"), method("method=porl_anchored")
-    loss = SoftActorCritic("mean", ModeDistance(Linear(10.0, 3.0, 4000)))
+    porl, anchored = method("porl"), method("porl_anchored")
+    loss = SoftActorCritic("mean", ModeDistance(Linear(10.0, 1.5, 6000)))
     assert anchored == dataclasses.replace(porl, name="porl_anchored", actor_loss=loss)
     weight = anchored.actor_loss.anchor.weight
-    assert [weight(step) for step in (0, 2000, 4000, 9000)] == [10.0, 6.5, 3.0, 3.0]
+    assert [weight(step) for step in (0, 3000, 6000, 9000)] == [10.0, 5.75, 1.5, 1.5]
 
 
 def test_naive_sac_differs_in_its_warm_up_only():
-    porl, naive = method("method=porl"), method("method=sac_naive")
+    porl, naive = method("porl"), method("sac_naive")
     assert naive == dataclasses.replace(porl, name="sac_naive", warm_up=WarmUp(200, True))
 
 
 def test_sac_from_scratch_needs_no_policy():
-    scratch = method("method=sac_scratch")
+    scratch = method("sac_scratch")
     assert tuple(scratch.requires) == ()
     assert scratch.actor == ActorInit("random", None, 3e-4)
     assert scratch.explorer == SampleFromPolicy(1000)
@@ -73,71 +88,71 @@ def test_cloning_composes():
 
 @pytest.mark.parametrize(("name", "members", "batch"), [("small", 10, 64), ("large", 10, 256)])
 def test_learners_compose(name, members, batch):
-    made = make_learner_config(load("finetune", ["env=arm_reach", f"learner={name}", "learner.threads=1"]))
+    made = make_learner_config(config_of(f"learner={name}", learner__threads=1))
     assert isinstance(made, LearnerConfig)
     assert (made.members, made.batch_size, made.lag) == (members, batch, 1)
 
 
 def test_nested_keys_reach_their_part():
-    made = method("method=porl_anchored", "method.actor_loss.anchor.weight.end=1.5", "method.warm_up.fit.updates=10")
+    nested = ["method.actor_loss.anchor.weight.end=1.5", "method.warm_up.fit.updates=10"]
+    made = make_method(composed("method=porl_anchored", *nested))
     assert made.actor_loss.anchor.weight(10**6) == 1.5
     assert made.warm_up.fit.updates == 10
 
 
-@pytest.mark.parametrize(
-    ("override", "named"),
-    [
-        ("method.target.size=0", "target.size 0"),
-        ("method.target.discount=1.0", "target.discount 1.0"),
-        ("method.actor.source=thin_air", "actor.source 'thin_air'"),
-        ("method.actor_loss.value=median", "actor_loss.value 'median'"),
-        ("method.temperature.initial=0", "temperature.initial 0"),
-        ("method.warm_up.steps=-5", "warm_up.steps -5"),
-        ("method=bc", "pre-trains"),
-    ],
-)
-def test_value_out_of_range_is_refused_in_one_line(override, named):
+def refused(function, *named):
+    """The refusal is one line and holds all of `named`."""
     with pytest.raises(UsageError) as caught:
-        method(override)
-    assert named in str(caught.value) and "\n" not in str(caught.value)
+        function()
+    message = str(caught.value)
+    assert "\n" not in message
+    for name in named:
+        assert name in message
 
 
 @pytest.mark.parametrize(
-    ("override", "named"),
+    ("key", "value", "named"),
     [
-        ("learner.members=0", "members"),
-        ("learner.batch_size=0", "batch_size"),
-        ("learner.updates_per_step=0", "updates_per_step"),
-        ("learner.threads=0", "threads"),
-        ("learner.lag=-1", "lag"),
-        ("learner.backend=jax", "backend"),
-        ("learner.device=tpu", "device"),
-        ("learner.hidden=[]", "hidden"),
-        ("learner.hidden=[64,0]", "hidden"),
+        ("target.size", 0, "size"),
+        ("target.discount", 1.0, "discount"),
+        ("actor.source", "thin_air", "source"),
+        ("actor_loss.value", "median", "value"),
+        ("temperature.initial", 0.0, "initial"),
+        ("warm_up.steps", -5, "steps"),
+        ("critic.tau", 1.5, "tau"),
+        ("critic.learning_rate", -1.0, "learning_rate"),
+        ("actor.learning_rate", -1.0, "learning_rate"),
+        ("actor.initial_std", 5.0, "initial_std"),
+        ("actor.initial_std", 0.0, "initial_std"),
     ],
 )
-def test_learner_value_out_of_range_is_refused_in_one_line(override, named):
-    with pytest.raises(UsageError) as caught:
-        make_learner_config(load("finetune", ["env=arm_reach", override]))
-    assert named in str(caught.value) and "\n" not in str(caught.value)
+def test_value_out_of_range_is_refused(key, value, named):
+    refused(lambda: method(**{key: value}), named, str(value))
+
+
+def test_pre_training_is_no_fine_tuning():
+    refused(lambda: method("bc"), "pre-trains", "porl")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("members", 0),
+        ("batch_size", 0),
+        ("updates_per_step", 0),
+        ("threads", 0),
+        ("lag", -1),
+        ("backend", "jax"),
+        ("device", "tpu"),
+        ("hidden", []),
+        ("hidden", [64, 0]),
+    ],
+)
+def test_learner_value_out_of_range_is_refused(key, value):
+    refused(lambda: make_learner_config(config_of("learner=small", **{f"learner__{key}": value})), key)
 
 
 @pytest.mark.parametrize("initial", [0.0, -1.0, float("nan")])
 def test_temperature_has_a_logarithm(initial):
     with pytest.raises(ValueError, match=r"temperature\.initial"):
         Temperature(initial, 3e-4, None)
-
-
-@pytest.mark.parametrize(
-    "override",
-    [
-        "method.critic.tau=1.5",
-        "method.critic.learning_rate=-1",
-        "method.actor.learning_rate=-1",
-        "method.actor.initial_std=5.0",
-        "method.actor.initial_std=0.0",
-    ],
-)
-def test_rate_or_width_out_of_range_is_refused(override):
-    with pytest.raises(UsageError):
-        method(override)

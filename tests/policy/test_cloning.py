@@ -74,9 +74,7 @@ def test_statistics_come_from_the_training_episodes_with_a_floor():
     cloned = clone(observations, actions, ends, SPEC, CONFIG, steps=1, seed=0)
     (held_out,) = split_by_statistics(cloned, observations, ends, held_out=1)
     train = np.delete(observations, np.r_[slices(ends)[held_out]], axis=0)
-    np.testing.assert_allclose(
-        cloned.policy.weights["observation.std"], [train[:, 0].std(ddof=1), 1e-2], rtol=1e-4
-    )
+    np.testing.assert_allclose(cloned.policy.weights["observation.std"], [train[:, 0].std(ddof=1), 1e-2], rtol=1e-4)
 
 
 @pytest.mark.parametrize(("share", "count"), [(0.2, 1), (0.0, 1), (0.5, 2), (1.0, 4)])
