@@ -6,7 +6,6 @@ import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -55,7 +54,7 @@ def newest_checkpoint(out: Path) -> Checkpoint:
     folders = sorted(f for f in (out / FOLDER).glob("*") if f.suffix != ".new")
     if not folders:
         raise UserError(f"{out}: holds no checkpoint to resume from; give the out folder of a fine-tuning run")
-    return Checkpoint(RunState.from_json(_read(folders[-1])["run"]), folders[-1])
+    return Checkpoint(_read(folders[-1])[0], folders[-1])
 
 
 def restore_learner(checkpoint: Checkpoint, learner: Learner) -> None:
@@ -69,18 +68,20 @@ def restore_learner(checkpoint: Checkpoint, learner: Learner) -> None:
         tensors = load_file(path)
         with torch.no_grad():
             for name, tensor in learner.state.tensors():
+                if tensors[name].shape != tensor.shape:
+                    raise ValueError(f"{name} has shape {list(tensors[name].shape)}, not {list(tensor.shape)}")
                 tensor.copy_(tensors[name])
         learner.rng.set_state(tensors["rng"])
-    except (OSError, SafetensorError, KeyError, RuntimeError) as error:
+    except (OSError, SafetensorError, KeyError, ValueError, RuntimeError) as error:
         raise UserError(f"{path}: cannot be resumed from ({error})") from error
-    data = _read(checkpoint.folder)
-    learner.critic_updates = data["critic_updates"]
-    learner.actor_updates = data["actor_updates"]
+    _, learner.critic_updates, learner.actor_updates = _read(checkpoint.folder)
 
 
-def _read(folder: Path) -> dict[str, Any]:
+def _read(folder: Path) -> tuple[RunState, int, int]:
+    """Counters of the run, critic updates, actor updates."""
+    path = folder / _RUN
     try:
-        data: dict[str, Any] = json.loads((folder / _RUN).read_text())
-    except (OSError, ValueError) as error:
-        raise UserError(f"{folder / _RUN}: cannot be read ({error})") from error
-    return data
+        data = json.loads(path.read_text())
+        return RunState.from_json(data["run"]), int(data["critic_updates"]), int(data["actor_updates"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path}: cannot be resumed from ({type(error).__name__}: {error})") from error

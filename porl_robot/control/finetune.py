@@ -105,6 +105,7 @@ class FineTuning:
                     self._thread.drain()
             finally:
                 self._env.hold()
+                self._evaluation_env.hold()
                 self._thread.stop()
             self._checkpoint()
         return final
@@ -115,7 +116,7 @@ class FineTuning:
 
     def _act(self) -> EvaluationResult | None:
         self._catch_up()
-        if not self.state.curve:
+        if self._evaluation_due():
             self._measure()
         while self.state.env_steps < self._config.steps and self.stopped_because is None:
             self._episode()
@@ -148,7 +149,7 @@ class FineTuning:
             self._learn()
             if state.env_steps % _METRICS_EVERY == 0:
                 self._write_metrics()
-            if state.env_steps % self._config.eval_every == 0 or last:
+            if self._evaluation_due():
                 self._measure()
             if last:
                 break
@@ -178,21 +179,26 @@ class FineTuning:
         self.state.count(transition)
 
     def _learn(self) -> None:
-        """Grants the learner what this step is worth."""
+        """Grants the learner what this step is worth, and unfreezes a method that asks for no fit."""
         state, warm_up = self.state, self._method.warm_up
-        rows = len(self._learner.buffer)
-        if state.unfreeze_step is not None:
-            self._thread.step(rows, state.env_steps - state.unfreeze_step)
-        elif warm_up.train_critic and rows >= self._learner.config.batch_size:
-            self._thread.step(rows, None)
+        self._grant(state.env_steps)
         if state.unfreeze_step is None and warm_up.fit is None and state.env_steps >= warm_up.steps:
             self._unfreeze()
+
+    def _grant(self, steps: int) -> None:
+        """One block for the environment step that made it `steps`, if any is due."""
+        unfrozen = self.state.unfreeze_step
+        rows = min(steps, len(self._learner.buffer))
+        if unfrozen is not None and steps > unfrozen:
+            self._thread.step(rows, steps - unfrozen)
+        elif self._method.warm_up.train_critic and rows >= self._learner.config.batch_size:
+            self._thread.step(rows, None)
 
     def _consider_unfreezing(self) -> None:
         state, warm_up = self.state, self._method.warm_up
         if keep_sampling(warm_up.evidence, state.next_check, state.pre_sample()):
             return
-        correlation = self._fit()
+        correlation = self._fit(len(self._learner.buffer))
         lacking = missing_evidence(warm_up.evidence, state.pre_sample(), correlation)
         if lacking is None:
             self._unfreeze()
@@ -202,11 +208,10 @@ class FineTuning:
         else:
             self.stopped_because = lacking
 
-    def _fit(self) -> float:
-        """Fits the critic to the pre-sample, half as long when repeated; returns its rank correlation."""
+    def _fit(self, rows: int) -> float:
+        """Fits the critic to the first `rows` steps, half as long when repeated; returns its rank correlation."""
         fit = self._method.warm_up.fit
         assert fit is not None
-        rows = len(self._learner.buffer)
         updates = fit.updates if self.state.refits == 0 else fit.updates // 2
         for done in range(0, updates, _FIT_CHUNK):
             count = min(_FIT_CHUNK, updates - done)
@@ -224,10 +229,17 @@ class FineTuning:
         self._write_metrics()
 
     def _catch_up(self) -> None:
-        state, rows = self.state, len(self._learner.buffer)
-        if state.unfreeze_step is not None:
-            for step in range(state.env_steps - self._missed, state.env_steps):
-                self._thread.step(rows, step + 1 - state.unfreeze_step)
+        """After a crash: the updates that the steps since the checkpoint are worth, a fit among them."""
+        state = self.state
+        for steps in range(state.env_steps - self._missed + 1, state.env_steps + 1):
+            if steps - 1 == state.unfreeze_step and self._method.warm_up.fit is not None:
+                self._fit(min(steps - 1, len(self._learner.buffer)))
+            self._grant(steps)
+
+    def _evaluation_due(self) -> bool:
+        steps, curve = self.state.env_steps, self.state.curve
+        due = steps % self._config.eval_every == 0 or steps == self._config.steps
+        return due and not (curve and curve[-1]["env_steps"] == steps)
 
     def _measure(self) -> None:
         """One evaluation on the curve, and a checkpoint."""

@@ -16,6 +16,7 @@ class MetricsLog:
     """Appends one flat dict per call."""
 
     def __init__(self, out: Path) -> None:
+        _drop_torn_line(out / FILE)
         self._file = (out / FILE).open("a", encoding="utf-8", buffering=1)
         self._events = SummaryWriter(str(out / EVENTS))
 
@@ -34,3 +35,12 @@ class MetricsLog:
     ) -> None:
         self._file.close()
         self._events.close()
+
+
+def _drop_torn_line(path: Path) -> None:
+    """A crash may have cut the last line short; what is appended next must not continue it."""
+    if path.exists():
+        content = path.read_bytes()
+        whole = content[: content.rfind(b"\n") + 1]
+        if whole != content:
+            path.write_bytes(whole)

@@ -6,10 +6,13 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from porl_robot.analysis.statistics import Evaluation
 from porl_robot.control.rollout import Transition
 from porl_robot.methods.warm_up import PreSample
 from porl_robot.replay.log import LogData
+from porl_robot.replay.record import Phase
 
 
 @dataclass(slots=True)
@@ -55,10 +58,16 @@ class RunState:
             self._count_outcome(transition.step.success)
 
     def recount(self, log: LogData) -> int:
-        """Brings the counters up to what the log holds; returns by how many steps it was ahead."""
+        """Brings the counters up to what the log holds; returns by how many steps it was ahead.
+
+        The log also says whether the actor was unfrozen since.
+        """
         ahead = log.rows - self.env_steps
         self.env_steps, self.episodes, self.successes, self.failures = log.rows, 0, 0, 0
         self.recent.clear()
+        online = np.flatnonzero(log.phase == Phase.ONLINE)
+        if self.unfreeze_step is None and len(online):
+            self.unfreeze_step = int(online[0])
         for end in log.episode_ends:
             self.episodes += 1
             self._count_outcome(None if log.success[end - 1] < 0 else bool(log.success[end - 1]))

@@ -81,7 +81,7 @@ def _weights(spec: PolicySpec, folder: Path) -> dict[str, Any]:
     broken = [name for name, array in weights.items() if not np.isfinite(array).all()]
     if broken:
         raise UserError(f"policy {folder}: {WEIGHTS} holds non-finite numbers in {broken[0]}")
-    return dict(weights)
+    return {name: weights[name] for name in expected}
 
 
 def replace_file(path: Path, content: bytes) -> None:

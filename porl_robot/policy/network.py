@@ -23,8 +23,8 @@ _FROZEN = ("observation.mean", "observation.std")
 
 
 def to_parameters(policy: Policy, device: torch.device | str = "cpu") -> Parameters:
-    """A copy of the weights as tensors."""
-    return {name: torch.tensor(array, device=device) for name, array in policy.weights.items()}
+    """A copy of the weights as tensors, always in the same order: moments of an optimiser go by position."""
+    return {name: torch.tensor(policy.weights[name], device=device) for name in weight_shapes(policy.spec)}
 
 
 def to_policy(parameters: Parameters, spec: PolicySpec) -> Policy:

@@ -35,18 +35,13 @@ def load(verb: str, overrides: Sequence[str]) -> DictConfig:
         UsageError: unknown keys or groups, missing or ill-typed values; the message names them.
     """
     parsed = parse(overrides)
-    if any(override.key_or_group == "resume" for override in parsed) and "resume" in _keys(verb):
+    _require_single_values(parsed)
+    if "resume" in _keys(verb) and any(override.key_or_group == "resume" for override in parsed):
         return _resumed(verb, parsed)
-    register()
-    with initialize_config_dir(version_base=VERSION_BASE, config_dir=str(data_dir("configs"))):
-        _require_known_groups(parsed)
-        _require_known_keys(verb, parsed)
-        _require_env(verb, parsed)
-        _require_kinds(verb, parsed)
-        try:
-            config = compose(config_name=verb, overrides=list(overrides))
-        except (OmegaConfBaseException, HydraException) as error:
-            raise _explained(error) from error
+    config = _composed(verb, parsed)
+    for override in parsed:
+        if override.key_or_group not in GROUPS:
+            _assign(config, override)
     _require_complete(verb, config)
     try:
         OmegaConf.resolve(config)
@@ -84,11 +79,6 @@ def quoted(value: object) -> str:
     return QuotedString(str(value), Quote.double).with_quotes()
 
 
-def group_options(group: str) -> list[str]:
-    """The choices of a config group. Needs an initialised Hydra."""
-    return list(GlobalHydra.instance().config_loader().get_group_options(group))
-
-
 def _resumed(verb: str, overrides: list[Override]) -> DictConfig:
     """The config a run was begun with, and `steps` where it is given anew."""
     given = {override.key_or_group: override for override in overrides}
@@ -107,25 +97,36 @@ def _resumed(verb: str, overrides: list[Override]) -> DictConfig:
     except (OmegaConfBaseException, YAMLError, ValueError) as error:
         raise UserError(f"{path}: is not the config of a {verb} run ({_first_line(error)})") from error
     assert isinstance(config, DictConfig)
-    config.out = config.resume = str(out)
-    if "steps" in given:
-        config.steps = given["steps"].value()
+    for override in overrides:
+        _assign(config, override)
+    config.out = config.resume
     if _missing(config):
         raise UserError(f"{path}: is not the config of a {verb} run ({_missing(config)[0]} is missing)")
     _require_ranges(verb, config)
     return config
 
 
-def _require_known_groups(overrides: Iterable[Override]) -> None:
-    for override in overrides:
-        name = override.key_or_group
-        if name in GROUPS and not override.is_sweep_override() and override.value() not in group_options(name):
-            value = override.get_value_element_as_str()
-            raise UsageError(f"{name}={value}: no such {name}; there are {', '.join(group_options(name))}")
+def _composed(verb: str, overrides: list[Override]) -> DictConfig:
+    """The defaults of `verb` with the groups that were chosen."""
+    register()
+    groups = {o.key_or_group: o for o in overrides if o.key_or_group in GROUPS and o.key_or_group in _keys(verb)}
+    with initialize_config_dir(version_base=VERSION_BASE, config_dir=str(data_dir("configs"))):
+        options = GlobalHydra.instance().config_loader().get_group_options
+        for name, override in groups.items():
+            if override.value() not in options(name):
+                value = override.get_value_element_as_str()
+                raise UsageError(f"{name}={value}: no such {name}; there are {', '.join(options(name))}")
+        if "env" not in groups and verb != "demo":
+            plain = [override for override in overrides if "." not in override.key_or_group]
+            _require_known_keys(verb, plain, _keys(verb))
+            raise UsageError(f"env=... is missing; there are {', '.join(options('env'))}")
+        config = compose(config_name=verb, overrides=[str(override.input_line) for override in groups.values()])
+    _require_known_keys(verb, overrides, [key for key, _ in _dotted(OmegaConf.to_container(config))])
+    _require_kinds(verb, overrides)
+    return config
 
 
-def _require_known_keys(verb: str, overrides: list[Override]) -> None:
-    known = _known_keys(verb, overrides)
+def _require_known_keys(verb: str, overrides: Iterable[Override], known: list[str]) -> None:
     for override in overrides:
         name = override.key_or_group
         if name in known:
@@ -143,27 +144,31 @@ def _require_known_keys(verb: str, overrides: list[Override]) -> None:
         raise UsageError(f"{override.input_line}: unknown key {name}; {hint}")
 
 
-def _require_env(verb: str, overrides: Iterable[Override]) -> None:
-    if verb != "demo" and not any(override.key_or_group == "env" for override in overrides):
-        raise UsageError(f"env=... is missing; there are {', '.join(group_options('env'))}")
+def _require_single_values(overrides: Iterable[Override]) -> None:
+    for override in overrides:
+        if override.is_sweep_override():
+            key, _, value = str(override.input_line).partition("=")
+            raise UsageError(
+                f"{override.input_line}: several values need -m, one with a comma needs quotes within quotes: "
+                f"{_doubly_quoted(key, value)}"
+            )
 
 
 def _require_kinds(verb: str, overrides: Iterable[Override]) -> None:
-    """Of the plain keys; those of the groups are held against what is made of them."""
+    """Of the plain keys; those of the groups are held against what is made of them, later."""
     hints = get_type_hints(SCHEMAS[verb])
     for override in overrides:
-        name = override.key_or_group
-        if override.is_sweep_override():
-            _, _, typed = str(override.input_line).partition("=")
-            raise UsageError(
-                f"{override.input_line}: several values need -m, one with a comma needs quotes within quotes: "
-                f"{_doubly_quoted(name, typed)}"
-            )
-        if name in hints:
-            value, hint = override.value(), hints[name]
-            text = fits("", hint)
-            if value == "" or not (fits(value, hint) or (text and isinstance(value, int | float))):
-                raise UsageError(f"{override.input_line}: expected {described(hint)}")
+        value, hint = override.value(), hints.get(override.key_or_group, Any)
+        number_as_text = fits("", hint) and isinstance(value, int | float)
+        if hint is not Any and (value == "" or not (fits(value, hint) or number_as_text)):
+            raise UsageError(f"{override.input_line}: expected {described(hint)}")
+
+
+def _assign(config: DictConfig, override: Override) -> None:
+    try:
+        OmegaConf.update(config, override.key_or_group, override.value())
+    except OmegaConfBaseException as error:
+        raise UsageError(f"{override.input_line}: {_first_line(error)}") from error
 
 
 def _require_complete(verb: str, config: DictConfig) -> None:
@@ -192,20 +197,6 @@ def _keys(verb: str) -> list[str]:
     return [each.name for each in fields(SCHEMAS[verb])]
 
 
-def _known_keys(verb: str, overrides: list[Override]) -> list[str]:
-    """Every dotted key of the verb's config with the groups that were chosen, without any other override.
-
-    Without an env, whatever is below a group counts as known.
-    """
-    groups = [o.input_line for o in overrides if o.key_or_group in GROUPS and not o.is_sweep_override()]
-    try:
-        config = compose(config_name=verb, overrides=[g for g in groups if g is not None])
-    except (HydraException, OmegaConfBaseException):
-        below = [o.key_or_group for o in overrides if _group(o.key_or_group) in GROUPS]
-        return _keys(verb) + below
-    return [key for key, _ in _dotted(OmegaConf.to_container(config))]
-
-
 def _missing(config: DictConfig) -> list[str]:
     """Every dotted key without a value. Unlike OmegaConf's own search it stands interpolations of such keys."""
     return [key for key, value in _dotted(OmegaConf.to_container(config)) if value == "???"]
@@ -225,13 +216,6 @@ def _group(key: str) -> str:
 def _doubly_quoted(key: str, value: str) -> str:
     """The override as a shell takes it."""
     return shlex.quote(f'{key}="{value}"')
-
-
-def _explained(error: Exception) -> UsageError:
-    cause = error.__cause__
-    key = getattr(error, "full_key", None) or getattr(cause, "full_key", None)
-    reason = " ".join(_first_line(each) for each in (error, cause) if each is not None)
-    return UsageError(f"{key}: {reason}" if key else reason)
 
 
 def _first_line(error: BaseException) -> str:

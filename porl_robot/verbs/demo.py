@@ -31,7 +31,8 @@ def run(config: DictConfig) -> int:
 
 def _config(verb: str, config: DictConfig, shared: Iterable[str], **given: object) -> DictConfig:
     """The config of another verb: its defaults, what is `given`, and the `shared` keys and groups of ours."""
-    own = load(verb, [f"env={config.env.name}", *(f"{key}={quoted(value)}" for key, value in given.items())])
+    typed = (f"{key}={quoted(value) if isinstance(value, Path) else value}" for key, value in given.items())
+    own = load(verb, [f"env={config.env.name}", *typed])
     for name in shared:
         own[name] = config[name]
     return own

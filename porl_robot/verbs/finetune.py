@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -81,11 +82,17 @@ def run(config: DictConfig) -> int:
         final = tuning.run()
     summary = summarise(tuning, learner, run_config, final, sampled)
     write_summary("finetune", out / "summary.json", summary)
-    save_policy(learner.policy(), out)
+    save_policy(_finetuned(learner.policy(), summary, start), out)
     write_report(out, summary, read_metrics(out / METRICS_FILE))
     terminal.note(_closing_line(summary))
     terminal.note(f"summary, policy and report: {out}")
     return 0 if tuning.stopped_because is None else 1
+
+
+def _finetuned(policy: Policy, summary: dict[str, Any], start: Policy) -> Policy:
+    """The policy with how it came to be."""
+    made = {key: summary[key] for key in ("method", "seed", "env", "env_steps", "actor_updates")}
+    return Policy(replace(policy.spec, provenance={**made, "parent": start.hash}), policy.weights)
 
 
 def starting_policy(method: Method, given: Policy | None, env: RobotEnv, seed: int) -> Policy:

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pytest
@@ -118,10 +119,16 @@ def new_policy(seed=0):
     return to_policy(random_parameters(spec, torch.Generator().manual_seed(seed)), spec)
 
 
+@cache
+def config_of(method, overrides):
+    """The config of a small learner; composing it takes longer than many a test."""
+    small = ["learner.members=3", "learner.hidden=[8,8]", "learner.batch_size=16"]
+    return load("finetune", ["env=arm_reach", *SETTINGS[method], *small, *overrides])
+
+
 def new_learner(method="porl", steps=200, seed=0, overrides=(), policy=None):
     """A learner with an empty buffer for `steps`."""
-    small = ["learner.members=3", "learner.hidden=[8,8]", "learner.batch_size=16"]
-    config = load("finetune", ["env=arm_reach", *SETTINGS[method], *small, *overrides])
+    config = config_of(method, tuple(overrides))
     buffer = ReplayBuffer(steps, 2, 1)
     start = policy or new_policy()
     return Learner(make_method(config), make_learner_config(config), start, buffer, (-1.0, 0.0), seed)

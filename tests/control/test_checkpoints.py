@@ -88,10 +88,13 @@ def test_damaged_counters_are_said(tmp_path, trained, content):
         newest_checkpoint(tmp_path)
 
 
-def test_a_learner_of_other_sizes_is_refused(tmp_path, trained, learner_of):
-    save_checkpoint(tmp_path, RunState(env_steps=40), trained)
-    with pytest.raises(UserError, match="cannot be resumed from"):
-        restore_learner(newest_checkpoint(tmp_path), learner_of(overrides=["learner.hidden=[16,16]"]))
+@pytest.mark.parametrize("sizes", ["learner.hidden=[16,16]", "learner.members=1"])
+def test_a_learner_of_other_sizes_is_refused(tmp_path, trained, learner_of, sizes):
+    other = filled(learner_of(overrides=[sizes]))
+    for saved, restored in ((trained, other), (other, trained)):
+        save_checkpoint(tmp_path, RunState(env_steps=40), saved)
+        with pytest.raises(UserError, match="cannot be resumed from"):
+            restore_learner(newest_checkpoint(tmp_path), restored)
 
 
 def test_counters_are_plain_and_come_back():

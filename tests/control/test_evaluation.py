@@ -18,7 +18,7 @@ def runner(policy_of):
 
 @pytest.mark.parametrize("sampled", [False, True])
 def test_the_same_policy_and_seeds_give_the_same_outcome(slider, runner, sampled):
-    seeds = start_seeds(0, Stream.STARTS, 20)
+    seeds = start_seeds(0, STARTS, 20)
     env = slider()
     first = evaluate(env, runner, seeds, sampled)
     assert evaluate(env, runner, seeds, sampled) == first
@@ -27,7 +27,7 @@ def test_the_same_policy_and_seeds_give_the_same_outcome(slider, runner, sampled
 
 
 def test_mode_and_samples_are_different_things(slider, runner):
-    seeds = start_seeds(0, Stream.STARTS, 20)
+    seeds = start_seeds(0, STARTS, 20)
     assert evaluate(slider(), runner, seeds) != evaluate(slider(), runner, seeds, sampled=True)
 
 

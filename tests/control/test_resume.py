@@ -5,35 +5,31 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
 from porl_robot.errors import UserError
-from porl_robot.replay.log import read_log, verify_log
+from porl_robot.replay.log import LogData, read_log, verify_log
 
 STEPS, EVERY = 200, 50
 CURVE = list(range(0, STEPS + 1, EVERY))
 
 
-def copied_at(source, target, run, env, step):
-    """Copies the run's folder before `step` of `env`, with every step so far on the disk: a crash's remains."""
+def crashed(base, run_of, slider, method, step, within="acting"):
+    """A whole run and its folder as it was before `step` of its training or evaluation env: what a crash leaves."""
+    envs = {"acting": slider(), "measuring": slider()}
+    run = run_of(base / "whole", method, steps=STEPS, eval_every=EVERY, env=envs["acting"], measured=envs["measuring"])
 
-    def on_step(steps):
-        if steps == step:
-            run[0].log.flush()
-            shutil.copytree(source, target)
+    def on_step(taken):
+        if taken == step:
+            run.log.flush()
+            shutil.copytree(base / "whole", base / "cut")
 
-    env.on_step = on_step
-
-
-def crashed(tmp_path, run_of, slider, method, step, within="acting"):
-    """The folder of a run of `method` that was cut at `step` of the training or of the evaluation env."""
-    env, measured, run = slider(), slider(), []
-    run.append(run_of(tmp_path / "whole", method, steps=STEPS, eval_every=EVERY, env=env, measured=measured))
-    copied_at(tmp_path / "whole", tmp_path / "cut", run, env if within == "acting" else measured, step)
-    run[0].tuning.run()
-    return run[0], tmp_path / "cut"
+    envs[within].on_step = on_step
+    run.tuning.run()
+    return run
 
 
 def resumed(cut, run_of, method, steps=STEPS):
@@ -42,86 +38,90 @@ def resumed(cut, run_of, method, steps=STEPS):
     return run
 
 
-CRASHES = [
-    ("porl", 3),  # in the first episode
-    ("porl", 58),  # frozen, past a checkpoint
-    ("porl", 97),  # training, before a checkpoint has seen it
-    ("porl", 133),
-    ("sac_naive", 40),
-    ("sac_scratch", 130),
-]
+@dataclass
+class Crash:
+    """A run of `method` and the one that went on after it was cut at `step`; their logs."""
+
+    method: str
+    step: int
+    whole: object
+    resumed: object
+    before: LogData
+    after: LogData
 
 
-@pytest.mark.parametrize(("method", "step"), CRASHES)
-def test_a_resumed_run_is_as_long_as_an_uninterrupted_one(tmp_path, run_of, slider, method, step):
-    _, cut = crashed(tmp_path, run_of, slider, method, step)
-    run = resumed(cut, run_of, method)
+CRASHES = {
+    "in the first episode": ("porl", 3),
+    "frozen, past a checkpoint": ("porl", 58),
+    "unfrozen": ("porl", 97),
+    "unfrozen, past a checkpoint": ("porl", 133),
+    "frozen, with a critic in training": ("sac_naive", 37),
+    "unfrozen without a fit": ("sac_scratch", 130),
+}
+
+
+@pytest.fixture(scope="module", params=CRASHES.values(), ids=CRASHES)
+def crash(request, tmp_path_factory, run_of, slider):
+    method, step = request.param
+    base = tmp_path_factory.mktemp("crash")
+    whole = crashed(base, run_of, slider, method, step)
+    again = resumed(base / "cut", run_of, method)
+    assert verify_log(base / "cut") == []
+    return Crash(method, step, whole, again, read_log(base / "whole"), read_log(base / "cut"))
+
+
+def test_a_resumed_run_is_as_long_as_an_uninterrupted_one(crash):
+    run = crash.resumed
     assert run.tuning.stopped_because is None and run.result.episodes == 3
-    assert run.state.env_steps == read_log(cut).rows == STEPS
+    assert run.state.env_steps == crash.after.rows == STEPS
     assert [point["env_steps"] for point in run.state.curve] == CURVE
-    assert verify_log(cut) == []
 
 
-@pytest.mark.parametrize(("method", "step"), CRASHES)
-def test_no_logged_step_is_lost(tmp_path, run_of, slider, method, step):
-    whole, cut = crashed(tmp_path, run_of, slider, method, step)
-    resumed(cut, run_of, method)
-    before, after = read_log(tmp_path / "whole"), read_log(cut)
-    assert before.rows == whole.state.env_steps
+def test_no_logged_step_is_lost(crash):
     for name in ("observation", "action", "action_requested", "policy_version", "reward"):
-        assert getattr(before, name)[:step].tobytes() == getattr(after, name)[:step].tobytes()
+        before, after = getattr(crash.before, name), getattr(crash.after, name)
+        assert before[: crash.step].tobytes() == after[: crash.step].tobytes()
 
 
-@pytest.mark.parametrize(("method", "step"), [("porl", 97), ("porl", 133), ("sac_naive", 40), ("sac_scratch", 130)])
-def test_updates_are_as_many_as_without_a_crash(tmp_path, run_of, slider, method, step):
-    _, cut = crashed(tmp_path, run_of, slider, method, step)
-    run = resumed(cut, run_of, method)
-    frozen = {"porl": 20, "sac_naive": 2 * (STEPS - 16 + 1), "sac_scratch": 0}[method]
-    online = 0 if method == "sac_naive" else STEPS - run.state.unfreeze_step
-    assert run.learner.actor_updates == online
-    assert run.learner.critic_updates == frozen + 2 * online
+def test_updates_are_as_many_as_without_a_crash(crash):
+    learner, unfrozen = crash.resumed.learner, crash.resumed.state.unfreeze_step
+    frozen = {"porl": 20, "sac_naive": 2 * (STEPS - 16 + 1), "sac_scratch": 0}[crash.method]
+    assert learner.actor_updates == STEPS - unfrozen
+    assert learner.critic_updates == frozen + 2 * learner.actor_updates
 
 
-def test_the_actor_stays_unfrozen(tmp_path, run_of, slider):
-    whole, cut = crashed(tmp_path, run_of, slider, "porl", 97)
-    assert whole.state.unfreeze_step < 97
-    run = resumed(cut, run_of, "porl")
-    assert run.state.unfreeze_step == whole.state.unfreeze_step
+def test_an_unfrozen_actor_stays_unfrozen(crash):
+    if crash.whole.state.unfreeze_step < crash.step:
+        assert crash.resumed.state.unfreeze_step == crash.whole.state.unfreeze_step
 
 
-def test_versions_of_the_policy_go_on_counting(tmp_path, run_of, slider):
-    _, cut = crashed(tmp_path, run_of, slider, "porl", 133)
-    resumed(cut, run_of, "porl")
-    versions = read_log(cut).policy_version
-    assert (np.diff(versions) >= 0).all()
+def test_versions_of_the_policy_go_on_counting(crash):
+    assert (np.diff(crash.after.policy_version) >= 0).all()
+
+
+def test_the_episode_that_a_crash_cut_is_not_bootstrapped_from(crash):
+    assert crash.step not in crash.before.episode_ends
+    assert crash.step in crash.after.episode_ends and crash.after.truncated[crash.step - 1]
+    assert np.isnan(crash.after.final_observation).any(1).sum() == 1
+    assert len(crash.resumed.learner.buffer) == STEPS - 1
 
 
 def test_a_crash_during_an_evaluation_repeats_it(tmp_path, run_of, slider):
-    steps = []
-    probe = slider(lambda taken: steps.append(probe_run[0].state.env_steps))
-    probe_run = [run_of(tmp_path / "probe", steps=STEPS, eval_every=EVERY, measured=probe)]
-    probe_run[0].tuning.run()
-    during = next(taken for taken, at in enumerate(steps) if at == 3 * EVERY)
-    _, cut = crashed(tmp_path, run_of, slider, "porl", during + 2, within="measuring")
-    run = resumed(cut, run_of, "porl")
+    probed = slider()
+    probe = run_of(tmp_path / "probe", steps=STEPS, eval_every=EVERY, measured=probed)
+    at = []
+    probed.on_step = lambda taken: at.append(probe.state.env_steps)
+    probe.tuning.run()
+    crashed(tmp_path, run_of, slider, "porl", at.index(3 * EVERY) + 2, within="measuring")
+    assert read_log(tmp_path / "cut").rows <= 3 * EVERY
+    run = resumed(tmp_path / "cut", run_of, "porl")
     assert [point["env_steps"] for point in run.state.curve] == CURVE
 
 
 def test_a_crash_during_the_first_evaluation_is_told(tmp_path, run_of, slider):
-    _, cut = crashed(tmp_path, run_of, slider, "porl", 2, within="measuring")
+    crashed(tmp_path, run_of, slider, "porl", 2, within="measuring")
     with pytest.raises(UserError, match="holds no checkpoint to resume from"):
-        resumed(cut, run_of, "porl")
-
-
-def test_the_episode_that_a_crash_cut_is_not_bootstrapped_from(tmp_path, run_of, slider):
-    whole, cut = crashed(tmp_path, run_of, slider, "porl", 133)
-    assert 133 not in read_log(tmp_path / "whole").episode_ends
-    run = resumed(cut, run_of, "porl")
-    log = read_log(cut)
-    assert 133 in log.episode_ends and log.truncated[132]
-    assert np.isnan(log.final_observation).any(1).sum() == 1
-    assert len(run.learner.buffer) == STEPS - 1
-    assert whole.learner.buffer.capacity == STEPS
+        resumed(tmp_path / "cut", run_of, "porl")
 
 
 def test_a_finished_run_is_extended(tmp_path, finished_run, run_of):
