@@ -118,6 +118,7 @@ def content(summary: Mapping[str, Any], metrics: Sequence[Row]) -> Content:
             "Update-to-data ratio",
             "critic updates per step",
             _lines(rows, (("updates_per_step", "updates per step"),)),
+            y_range=(0.0, 1.2 * max((row.get("updates_per_step") or 0.0 for row in rows), default=0.0) or 1.0),
         ),
         Panel(
             "Distance from the anchor",

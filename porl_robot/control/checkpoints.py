@@ -9,12 +9,12 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from porl_robot.control.run_state import RunState
 from porl_robot.errors import UserError
 from porl_robot.learner.learner import Learner
-from porl_robot.policy.checkpoint import save_policy
+from porl_robot.policy.checkpoint import replace_file, save_policy
 
 FOLDER = "checkpoints"
 _LEARNER = "learner.safetensors"
@@ -37,10 +37,10 @@ def save_checkpoint(out: Path, run: RunState, learner: Learner) -> None:
     temporary.mkdir(parents=True)
     tensors = {name: t.detach().cpu().contiguous().clone() for name, t in learner.state.tensors()}
     tensors["rng"] = learner.rng.get_state()
-    save_file(tensors, temporary / _LEARNER)
+    replace_file(temporary / _LEARNER, save(tensors))
     save_policy(learner.policy(), temporary)
     counters = {"critic_updates": learner.critic_updates, "actor_updates": learner.actor_updates}
-    (temporary / _RUN).write_text(json.dumps({"run": run.to_json(), **counters}))
+    replace_file(temporary / _RUN, json.dumps({"run": run.to_json(), **counters}).encode())
     shutil.rmtree(folder, ignore_errors=True)
     temporary.rename(folder)
 

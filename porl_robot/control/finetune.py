@@ -27,6 +27,8 @@ from porl_robot.replay.record import Phase, Source
 from porl_robot.replay.writer import LogWriter
 from porl_robot.seeds import Stream, derive
 
+STOPPED_BY_OPERATOR = "stopped by the operator"
+
 _METRICS_EVERY = 250
 _FIT_CHUNK = 500
 
@@ -100,7 +102,7 @@ class FineTuning:
             try:
                 final = self._act()
             except KeyboardInterrupt:
-                self.stopped_because = "stopped by the operator"
+                self.stopped_because = STOPPED_BY_OPERATOR
                 if not self._env.real_time:
                     self._thread.drain()
             finally:
@@ -230,11 +232,13 @@ class FineTuning:
 
     def _catch_up(self) -> None:
         """After a crash: the updates that the steps since the checkpoint are worth, a fit among them."""
-        state = self.state
+        state, warm_up = self.state, self._method.warm_up
         for steps in range(state.env_steps - self._missed + 1, state.env_steps + 1):
-            if steps - 1 == state.unfreeze_step and self._method.warm_up.fit is not None:
+            if steps - 1 == state.unfreeze_step and warm_up.fit is not None and state.refits == 0:
                 self._fit(min(steps - 1, len(self._learner.buffer)))
             self._grant(steps)
+        if state.unfreeze_step is None and warm_up.fit is None and state.env_steps >= warm_up.steps:
+            self._unfreeze()
 
     def _evaluation_due(self) -> bool:
         steps, curve = self.state.env_steps, self.state.curve
@@ -276,6 +280,7 @@ class FineTuning:
         state, learner = self.state, self._learner
         frozen = state.unfreeze_step is None
         values = dict(extra)
+        self._thread.drain()
         if self.updates_per_step is not None:
             values["updates_per_step"] = self.updates_per_step
         values |= {f"interventions/{name}": float(n) for name, n in state.interventions.items()}

@@ -22,7 +22,7 @@ BATCH_SECONDS = 0.05
 _Entry = tuple[bytes, bytes]  # packed row, final observation (empty within an episode)
 
 
-class LogError(Exception):
+class LogError(UserError):
     """The log can no longer be written; the cause is chained."""
 
 

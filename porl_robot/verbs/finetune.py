@@ -15,7 +15,7 @@ from porl_robot.analysis.statistics import learning_curve_metrics
 from porl_robot.analysis.summary import rate, write_summary
 from porl_robot.control.checkpoints import newest_checkpoint, restore_learner
 from porl_robot.control.evaluation import EvaluationResult
-from porl_robot.control.finetune import FineTuning, RunConfig
+from porl_robot.control.finetune import STOPPED_BY_OPERATOR, FineTuning, RunConfig
 from porl_robot.control.metrics import FILE as METRICS_FILE
 from porl_robot.control.metrics import MetricsLog
 from porl_robot.control.run_state import RunState
@@ -86,6 +86,8 @@ def run(config: DictConfig) -> int:
     write_report(out, summary, read_metrics(out / METRICS_FILE))
     terminal.note(_closing_line(summary))
     terminal.note(f"summary, policy and report: {out}")
+    if tuning.stopped_because == STOPPED_BY_OPERATOR:
+        raise KeyboardInterrupt  # a sweep ends with the run that was interrupted
     return 0 if tuning.stopped_because is None else 1
 
 

@@ -230,7 +230,7 @@ def test_an_interrupted_run_leaves_a_summary(cli, tmp_path, policy, tiny, monkey
     monkeypatch.setattr(sim.arm_env.ArmEnv, "_observe", interrupted)
     out = tmp_path / "out"
     outcome = cli("finetune", REACH, f"policy={policy}", *tiny, f"out={out}")
-    assert outcome.code == 1 and outcome.err == ""
+    assert outcome.code == 1 and outcome.err == "porl-robot finetune: interrupted\n"
     said = assert_contract(out, "finetune")
     assert said["stopped_because"] == "stopped by the operator" and said["final_success"] is None
     assert said["env_steps"] == read_log(out).rows
