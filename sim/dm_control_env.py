@@ -7,17 +7,15 @@ from typing import Any
 import numpy as np
 
 from porl_robot.env import (
-    Command,
     CommandSpace,
     FloatArray,
     Outcome,
-    RobotEnv,
     RobotState,
     SafetyChain,
     box,
 )
 from porl_robot.errors import UsageError
-from porl_robot.safety import action_chain
+from sim.direct import DirectActionEnv
 from sim.nearest import unknown
 from sim.quiet import quiet
 
@@ -28,7 +26,7 @@ with quiet("absl"):
 LARGEST_BOUND = 1e6  # an action bound beyond it is a stand-in for "none"
 
 
-class DmControlEnv(RobotEnv):
+class DmControlEnv(DirectActionEnv):
     """A suite task, known by its return: rewards lie in [0, 1] and there is no success.
 
     Observations: every array of the task's observation in its own order, flattened; scalars count as one number.
@@ -61,19 +59,12 @@ class DmControlEnv(RobotEnv):
         self._half_range = (limits.maximum - limits.minimum) / 2
         size = self._middle.size
         self.observation_space = box(-np.inf, np.inf, self._observe().size)
-        self.action_space = box(-1.0, 1.0, size)
-        self.safety = action_chain(size) if safety is None else safety
-        self._idle = Command.at_rest(self.command_space, np.zeros(size))
-        self._last = self._idle
+        self._take_actions(size, safety)
 
     def robot_state(self) -> RobotState:
         """All generalised positions and velocities; the suite does not tell robot and objects apart."""
         data = self._suite.physics.data
         return RobotState(data.qpos.copy(), data.qvel.copy(), self._last, self._now())
-
-    def hold(self) -> None:
-        """Puts every actuator in the middle of its range: the suite knows no standstill."""
-        self._last = self._idle
 
     def close(self) -> None:
         """Frees the simulation."""
@@ -83,12 +74,6 @@ class DmControlEnv(RobotEnv):
         self._suite.task._random = np.random.RandomState(int(self.np_random.integers(2**32)))
         self._time_step = self._suite.reset()
         self._last = self._idle
-
-    def _command(self, action: FloatArray) -> Command:
-        return Command.at_rest(self.command_space, action)
-
-    def _send(self, command: Command) -> None:
-        self._last = command
 
     def _wait_for_tick(self) -> None:
         self._time_step = self._suite.step(self._middle + self._half_range * self._last.values)

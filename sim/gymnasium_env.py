@@ -12,17 +12,15 @@ import numpy as np
 from gymnasium import spaces
 
 from porl_robot.env import (
-    Command,
     CommandSpace,
     FloatArray,
     Outcome,
-    RobotEnv,
     RobotState,
     SafetyChain,
     box,
 )
 from porl_robot.errors import UsageError
-from porl_robot.safety import action_chain
+from sim.direct import DirectActionEnv
 from sim.nearest import unknown
 from sim.quiet import quiet
 
@@ -34,7 +32,7 @@ gymnasium.register_envs(gymnasium_robotics)
 SUCCESS_KEYS = ("is_success", "success")
 
 
-class GymnasiumEnv(RobotEnv):
+class GymnasiumEnv(DirectActionEnv):
     """A registered task; its reward, `terminated` and `truncated` are passed on unchanged.
 
     Observations: `gymnasium.spaces.flatten`, which takes the entries of a `Dict` by name in alphabetical order (for
@@ -69,9 +67,7 @@ class GymnasiumEnv(RobotEnv):
         self._half_range = (self._actions.high - self._actions.low) / 2.0
         size = self._middle.size
         self.observation_space = box(-np.inf, np.inf, int(np.prod(observations.shape)))
-        self.action_space = box(-1.0, 1.0, size)
-        self.safety = action_chain(size) if safety is None else safety
-        self._idle = Command.at_rest(self.command_space, np.zeros(size))
+        self._take_actions(size, safety)
         self._begin_episode(0)
         self._wait_for_tick()  # some tasks tell success only after a step
         self.has_success = self._success() is not None
@@ -81,10 +77,6 @@ class GymnasiumEnv(RobotEnv):
         none = np.zeros(0)
         return RobotState(none, none, self._last, self._now())
 
-    def hold(self) -> None:
-        """Puts every action in the middle of its range: gymnasium knows no standstill."""
-        self._last = self._idle
-
     def close(self) -> None:
         """Frees the simulation."""
         self._task.close()
@@ -93,12 +85,6 @@ class GymnasiumEnv(RobotEnv):
         with quiet():
             self._observation, self._info = self._task.reset(seed=int(self.np_random.integers(2**31)))
         self._last = self._idle
-
-    def _command(self, action: FloatArray) -> Command:
-        return Command.at_rest(self.command_space, action)
-
-    def _send(self, command: Command) -> None:
-        self._last = command
 
     def _wait_for_tick(self) -> None:
         flat = self._middle + self._half_range * self._last.values.reshape(self._middle.shape)

@@ -7,17 +7,15 @@ from typing import Any
 import numpy as np
 
 from porl_robot.env import (
-    Command,
     CommandSpace,
     FloatArray,
     Outcome,
-    RobotEnv,
     RobotState,
     SafetyChain,
     box,
 )
 from porl_robot.errors import UsageError
-from porl_robot.safety import action_chain
+from sim.direct import DirectActionEnv
 from sim.quiet import quiet
 from sim.robosuite_scene import Scene
 from sim.robosuite_tasks import TASKS
@@ -31,7 +29,7 @@ TURN_SIZE = 0.5  # what a rotation action of 1 asks for [rad]
 CONTROL_HZ = 20.0
 
 
-class RobosuiteEnv(RobotEnv):
+class RobosuiteEnv(DirectActionEnv):
     """A robosuite task; reward -1 per step and 0 on success, which ends the episode.
 
     Actions: hand translation in the base frame (1 is 5 cm), for tasks that turn the hand its rotation (1 is .5 rad,
@@ -63,18 +61,11 @@ class RobosuiteEnv(RobotEnv):
             self._suite.step(np.full(size, 0.1))
             observation = self._task.observation(self.scene)
         self.observation_space = box(-np.inf, np.inf, observation.size)
-        self.action_space = box(-1.0, 1.0, size)
-        self.safety = action_chain(size) if safety is None else safety
-        self._stand_still = Command.at_rest(self.command_space, np.zeros(size))
-        self._last = self._stand_still
+        self._take_actions(size, safety)
 
     def robot_state(self) -> RobotState:
         """The seven arm joints."""
         return RobotState(self.scene.joint_position(), self.scene.joint_velocity(), self._last, self._now())
-
-    def hold(self) -> None:
-        """The next control period keeps the hand where it is and the gripper as it is."""
-        self._last = self._stand_still
 
     def close(self) -> None:
         """Frees the simulation."""
@@ -85,13 +76,7 @@ class RobosuiteEnv(RobotEnv):
         fresh = np.random.PCG64(int(self.np_random.integers(2**63)))
         self._suite.rng.bit_generator.state = fresh.state
         self._suite.reset()
-        self._last = self._stand_still
-
-    def _command(self, action: FloatArray) -> Command:
-        return Command.at_rest(self.command_space, action)
-
-    def _send(self, command: Command) -> None:
-        self._last = command
+        self._last = self._idle
 
     def _wait_for_tick(self) -> None:
         self._suite.step(self._last.values)
