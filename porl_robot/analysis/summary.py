@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import math
 import numbers
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from porl_robot.analysis.statistics import Evaluation, wilson
+from porl_robot.files import replace_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,12 +205,7 @@ def write_summary(kind: str, path: Path, values: Mapping[str, Any]) -> None:
         raise KeyError(f"{kind} summary: missing or unknown keys {sorted(wrong)}")
     checked = {key.name: _checked(kind, key, values[key.name]) for key in keys}
     text = json.dumps(checked, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    replace_file(path, text.encode())
 
 
 def schema_table(kind: str) -> str:

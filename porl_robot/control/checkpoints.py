@@ -13,8 +13,9 @@ from safetensors.torch import load_file, save
 
 from porl_robot.control.run_state import RunState
 from porl_robot.errors import UserError
+from porl_robot.files import replace_file
 from porl_robot.learner.learner import Learner
-from porl_robot.policy.checkpoint import replace_file, save_policy
+from porl_robot.policy.checkpoint import save_policy
 
 FOLDER = "checkpoints"
 _LEARNER = "learner.safetensors"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from porl_robot.errors import UserError
+from porl_robot.files import replace_file
 from porl_robot.policy.spec import Policy, PolicySpec, weight_shapes
 
 FORMAT_VERSION = 1
@@ -82,13 +82,3 @@ def _weights(spec: PolicySpec, folder: Path) -> dict[str, Any]:
     if broken:
         raise UserError(f"policy {folder}: {WEIGHTS} holds non-finite numbers in {broken[0]}")
     return {name: weights[name] for name in expected}
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Puts `content` at `path` durably and in one stroke: a reader sees the old file or the new one."""
-    temporary = path.with_name(path.name + ".new")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)

@@ -12,10 +12,11 @@ from omegaconf import DictConfig, OmegaConf
 
 from porl_robot.env import Demonstrator, RobotEnv
 from porl_robot.errors import UsageError, UserError
+from porl_robot.files import replace_file
 from porl_robot.learner.learner import LearnerConfig
 from porl_robot.methods.method import Method
 from porl_robot.paths import data_dir
-from porl_robot.policy.checkpoint import load_policy, replace_file
+from porl_robot.policy.checkpoint import load_policy
 from porl_robot.policy.cloning import CloningConfig
 from porl_robot.replay.log import log_info
 from porl_robot.replay.record import LogSpec

@@ -10,7 +10,8 @@ from safetensors.numpy import save_file
 from safetensors.torch import save_file as save_torch_file
 
 from porl_robot.errors import UserError
-from porl_robot.policy.checkpoint import DESCRIPTION, WEIGHTS, load_policy, replace_file, save_policy
+from porl_robot.files import replace_file
+from porl_robot.policy.checkpoint import DESCRIPTION, WEIGHTS, load_policy, save_policy
 from porl_robot.policy.inference import PolicyRunner
 from porl_robot.policy.spec import Policy
 
