@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from porl_robot.errors import UserError
 
-APPS = ("demo", "collect", "pretrain", "finetune", "evaluate")
+APPS = ("demo", "collect", "pretrain", "finetune", "evaluate", "compare")
 """Verbs that take Hydra overrides."""
 
 COMMANDS = ("log",)

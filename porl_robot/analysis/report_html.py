@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
-from porl_robot.analysis.report_panels import GREY, STEPS_LABEL, Content, Panel, Series, is_dense
+from porl_robot.analysis.report_panels import GREY, STEPS_LABEL, Content, Level, Panel, Series, is_dense
 
 _INK = "#333333"
 _STYLE = """
@@ -22,6 +22,9 @@ table { border-collapse: collapse; width: 100%; margin: 0 0 20px; }
 tr { border-bottom: 1px solid #e3e3e3; }
 th { text-align: left; font-weight: 500; color: #666666; padding: 5px 12px 5px 0; width: 22%; }
 td { font-variant-numeric: tabular-nums; padding: 5px 24px 5px 0; width: 28%; }
+table.rows { font-size: 13px; }
+.rows th, .rows td { width: auto; padding: 5px 12px 5px 0; white-space: nowrap; }
+h2 { font-size: 17px; margin: 24px 0 8px; }
 .panels { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 12px; }
 @media (max-width: 800px) { .panels { grid-template-columns: minmax(0, 1fr); } }
 details { margin: 20px 0; }
@@ -33,20 +36,28 @@ pre { background: #f6f7f9; padding: 12px; overflow-x: auto; font-size: 13px; }
 def write_html(path: Path, content: Content, summary: Mapping[str, Any], config: str | None) -> None:
     """Writes the page. `config`: the resolved configuration as text, or None to leave it out."""
     stopped = summary["stopped_because"]
+    body = [
+        "" if stopped is None else f'<p class="stopped">Stopped early: {html.escape(stopped)}</p>',
+        _table(figures(summary)),
+        div(_curve_figure(content), "curve"),
+        '<div class="panels">',
+        *(div(_figure(panel, content), f"panel-{index}") for index, panel in enumerate(content.panels)),
+        "</div>",
+        "" if config is None else details("Resolved configuration", config),
+    ]
+    write_page(path, content.heading, body)
+
+
+def write_page(path: Path, heading: str, body: Sequence[str]) -> None:
+    """Writes a page that holds style and JavaScript of its own. `body`: its parts as HTML; empty ones are left out."""
     parts = [
         "<!DOCTYPE html>",
         '<html lang="en"><head><meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f"<title>{html.escape(content.heading)}</title>",
+        f"<title>{html.escape(heading)}</title>",
         f"<style>{_STYLE}</style><script>{get_plotlyjs()}</script></head><body>",
-        f"<h1>{html.escape(content.heading)}</h1>",
-        "" if stopped is None else f'<p class="stopped">Stopped early: {html.escape(stopped)}</p>',
-        _table(figures(summary)),
-        _div(_curve_figure(content), "curve"),
-        '<div class="panels">',
-        *(_div(_figure(panel, content), f"panel-{index}") for index, panel in enumerate(content.panels)),
-        "</div>",
-        "" if config is None else _details("Resolved configuration", config),
+        f"<h1>{html.escape(heading)}</h1>",
+        *body,
         "</body></html>",
     ]
     path.write_text("\n".join(part for part in parts if part) + "\n", encoding="utf-8")
@@ -102,11 +113,13 @@ def _table(pairs: list[tuple[str, str]]) -> str:
     return "<table>" + "".join(rows) + "</table>"
 
 
-def _details(title: str, text: str) -> str:
+def details(title: str, text: str) -> str:
+    """A block that is folded away."""
     return f"<details><summary>{title}</summary><pre>{html.escape(text)}</pre></details>"
 
 
-def _div(figure: Any, name: str) -> str:
+def div(figure: Any, name: str) -> str:
+    """A figure as HTML. `name`: id of its element."""
     config = {"displaylogo": False, "responsive": True}
     text: str = figure.to_html(full_html=False, include_plotlyjs=False, div_id=name, config=config)
     return text
@@ -121,23 +134,33 @@ def _curve_figure(content: Content) -> Any:
     if content.unfreeze_step is not None:
         line = {"color": _INK, "dash": "dot", "width": 1.3}
         figure.add_scatter(x=[None], y=[None], mode="lines", line=line, name="policy unfrozen")
-    level = content.curve.level
-    if level is not None:
-        figure.add_hline(y=level.y, line={"color": GREY, "dash": "dash", "width": 1.3})
-        figure.add_annotation(
-            x=1.0, xref="paper", xanchor="left", y=level.y, text=level.label, showarrow=False, font={"color": "#555555"}
-        )
+    if content.curve.level is not None:
+        add_level(figure, content.curve.level)
     return figure
 
 
+def add_level(figure: Any, level: Level) -> None:
+    """A dashed line with its label to the right."""
+    figure.add_hline(y=level.y, line={"color": GREY, "dash": "dash", "width": 1.3})
+    figure.add_annotation(
+        x=1.0, xref="paper", xanchor="left", y=level.y, text=level.label, showarrow=False, font={"color": "#555555"}
+    )
+
+
 def _figure(panel: Panel, content: Content) -> Any:
-    figure = go.Figure()
+    figure = panel_figure(panel, content.last_step)
     for phase in content.phases:
         figure.add_vrect(x0=phase.start, x1=phase.end, fillcolor=phase.colour, line_width=0, layer="below")
-    for series in panel.series:
-        _add(figure, series)
     if content.unfreeze_step is not None:
         figure.add_vline(x=content.unfreeze_step, line={"color": _INK, "dash": "dot", "width": 1.3})
+    return figure
+
+
+def panel_figure(panel: Panel, last_step: float) -> Any:
+    """The lines of a panel, and axes that end at `last_step`."""
+    figure = go.Figure()
+    for series in panel.series:
+        _add(figure, series)
     axis = {"linecolor": "#999999", "ticks": "outside", "tickcolor": "#999999", "zeroline": False}
     figure.update_layout(
         title={"text": panel.title, "x": 0.0, "xref": "paper", "y": 0.97, "yanchor": "top", "font": {"size": 16}},
@@ -152,7 +175,7 @@ def _figure(panel: Panel, content: Content) -> Any:
         xaxis={
             **axis,
             "title": STEPS_LABEL,
-            "range": [-0.01 * content.last_step, 1.01 * content.last_step],
+            "range": [-0.01 * last_step, 1.01 * last_step],
             "showgrid": False,
             "tickformat": ",d",
         },

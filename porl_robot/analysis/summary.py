@@ -6,10 +6,11 @@ import json
 import math
 import numbers
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from porl_robot.analysis.comparison import Improvement, Row
 from porl_robot.analysis.statistics import Evaluation, wilson
 from porl_robot.files import replace_file
 
@@ -73,6 +74,32 @@ def _texts(value: Any) -> list[str]:
     return [_text(each) for each in value]
 
 
+def _integers(value: Any) -> list[int]:
+    if not isinstance(value, list | tuple):
+        raise TypeError
+    return [_integer(each) for each in value]
+
+
+def _scalar(value: Any) -> str | int | float | None:
+    if value is None or isinstance(value, str):
+        return value
+    return _integer(value) if isinstance(value, numbers.Integral) else _number(value)
+
+
+def _records(of: type) -> Kind:
+    """A list of objects with the fields of the dataclass `of`, each text, a number or null."""
+    names = [each.name for each in fields(of)]
+
+    def convert(value: Any) -> list[dict[str, Any]]:
+        if not isinstance(value, list | tuple) or any(not isinstance(each, Mapping) for each in value):
+            raise TypeError
+        if any(list(each) != names for each in value):
+            raise TypeError
+        return [{name: _scalar(each[name]) for name in names} for each in value]
+
+    return Kind(f"list of {{{', '.join(names)}}}", convert)
+
+
 def _curve(value: Any) -> list[dict[str, Any]]:
     if not isinstance(value, list | tuple):
         raise TypeError
@@ -96,7 +123,10 @@ INTEGER = Kind("integer", _integer)
 NUMBER = Kind("number", _number)
 COUNTS = Kind("object: string to integer", _counts)
 TEXTS = Kind("list of strings", _texts)
+INTEGERS = Kind("list of integers", _integers)
 CURVE = Kind("list of {env_steps, success, episodes, return_mean}", _curve)
+ROWS = _records(Row)
+IMPROVEMENTS = _records(Improvement)
 
 
 def _rate(name: str, meaning: str) -> tuple[Key, Key, Key]:
@@ -179,6 +209,24 @@ SCHEMA: Mapping[str, tuple[Key, ...]] = {
         _RETURN,
         Key("length_mean", NUMBER, "mean length of an episode [steps]", nullable=True),
         _INTERVENTIONS,
+        _WALL,
+    ),
+    "compare": (
+        Key("methods", TEXTS, "methods compared"),
+        Key("envs", TEXTS, "tasks"),
+        Key("seeds", INTEGERS, "seeds; each has demonstrations, pre-trained policies and runs of its own"),
+        Key("steps", INTEGER, "environment steps of a run"),
+        Key("final_episodes", INTEGER, "episodes behind the final figure of a run"),
+        Key("overrides", TEXTS, "keys that were handed on to the runs"),
+        Key(
+            "rows",
+            ROWS,
+            "the table, the rows over all tasks last; `start` to `dip` and `*_iqm` are interquartile means",
+        ),
+        Key("improvements", IMPROVEMENTS, "how likely a run of `method` ends higher than one of `over`"),
+        Key("failed", TEXTS, "runs that failed, each with its reason"),
+        Key("left_out", TEXTS, "runs there was no time for"),
+        Key("estimated_h", NUMBER, "estimate before the first run was started [h]"),
         _WALL,
     ),
 }

@@ -7,21 +7,21 @@ import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, get_origin, get_type_hints
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError  # type: ignore[import-untyped]
 
 from porl_robot.errors import UsageError, UserError
 from porl_robot.paths import data_dir
 from porl_robot.verbs.kinds import described, fits
-from porl_robot.verbs.schema import LARGEST, SCHEMAS, register
+from porl_robot.verbs.schema import LARGEST, PASSED_ON, SCHEMAS, register
 
 GROUPS = ("env", "method", "learner", "safety")
 VERSION_BASE = "1.3"
@@ -35,13 +35,17 @@ def load(verb: str, overrides: Sequence[str]) -> DictConfig:
         UsageError: unknown keys or groups, missing or ill-typed values; the message names them.
     """
     parsed = parse(overrides)
-    _require_single_values(parsed)
+    _require_single_values(verb, parsed)
+    handed_on = [override for override in parsed if _is_handed_on(verb, override)]
+    parsed = [override for override in parsed if override not in handed_on]
     if "resume" in _keys(verb) and any(override.key_or_group == "resume" for override in parsed):
         return _resumed(verb, parsed)
     config = _composed(verb, parsed)
     for override in parsed:
         if override.key_or_group not in GROUPS:
             _assign(config, override)
+    if handed_on:
+        config.overrides = [*config.overrides, *(str(override.input_line) for override in handed_on)]
     _require_complete(verb, config)
     try:
         OmegaConf.resolve(config)
@@ -116,12 +120,12 @@ def _composed(verb: str, overrides: list[Override]) -> DictConfig:
             if override.value() not in options(name):
                 value = override.get_value_element_as_str()
                 raise UsageError(f"{name}={value}: no such {name}; there are {', '.join(options(name))}")
-        if "env" not in groups and verb != "demo":
+        if "env" in _keys(verb) and "env" not in groups and verb != "demo":
             plain = [override for override in overrides if "." not in override.key_or_group]
             _require_known_keys(verb, plain, _keys(verb))
             raise UsageError(f"env=... is missing; there are {', '.join(options('env'))}")
         config = compose(config_name=verb, overrides=[str(override.input_line) for override in groups.values()])
-    _require_known_keys(verb, overrides, [key for key, _ in _dotted(OmegaConf.to_container(config))])
+    _require_known_keys(verb, overrides, [key for key, _ in dotted(OmegaConf.to_container(config))])
     _require_kinds(verb, overrides)
     return config
 
@@ -144,12 +148,21 @@ def _require_known_keys(verb: str, overrides: Iterable[Override], known: list[st
         raise UsageError(f"{override.input_line}: unknown key {name}; {hint}")
 
 
-def _require_single_values(overrides: Iterable[Override]) -> None:
+def _is_handed_on(verb: str, override: Override) -> bool:
+    key = override.key_or_group
+    return any(key.startswith(start) if start[-1] == "." else _group(key) == start for start in PASSED_ON.get(verb, ()))
+
+
+def _require_single_values(verb: str, overrides: Iterable[Override]) -> None:
+    hints = get_type_hints(SCHEMAS[verb])
     for override in overrides:
         if override.is_sweep_override():
             key, _, value = str(override.input_line).partition("=")
+            if get_origin(hints.get(key)) is tuple:
+                raise UsageError(f"{override.input_line}: expected a list as in {key}=[{value}]")
+            several = "expected one value" if verb in PASSED_ON else "several values need -m"
             raise UsageError(
-                f"{override.input_line}: several values need -m, one with a comma needs quotes within quotes: "
+                f"{override.input_line}: {several}, one with a comma needs quotes within quotes: "
                 f"{_doubly_quoted(key, value)}"
             )
 
@@ -183,11 +196,16 @@ def _require_complete(verb: str, config: DictConfig) -> None:
 
 def _require_ranges(verb: str, config: DictConfig) -> None:
     for each in fields(SCHEMAS[verb]):
-        least, value = each.metadata["least"], config[each.name]
-        if least is not None and value < least:
-            raise UsageError(f"{each.name}={value}: expected a whole number of at least {least}")
-        if least is not None and value > LARGEST:
-            raise UsageError(f"{each.name}={value}: expected a whole number of at most {LARGEST}")
+        least, given = each.metadata["least"], config[each.name]
+        if least is None or given is None:
+            continue
+        for value in given if isinstance(given, ListConfig) else [given]:
+            if value < least:
+                raise UsageError(f"{each.name}={value}: expected a whole number of at least {least}")
+            if value > LARGEST:
+                raise UsageError(f"{each.name}={value}: expected a whole number of at most {LARGEST}")
+    if "safety" not in config:
+        return
     speed = config.safety.speed
     if not fits(speed, float) or not 0.0 < speed <= 1.0:
         raise UsageError(f"safety.speed={speed}: expected a number above 0 and at most 1")
@@ -199,14 +217,15 @@ def _keys(verb: str) -> list[str]:
 
 def _missing(config: DictConfig) -> list[str]:
     """Every dotted key without a value. Unlike OmegaConf's own search it stands interpolations of such keys."""
-    return [key for key, value in _dotted(OmegaConf.to_container(config)) if value == "???"]
+    return [key for key, value in dotted(OmegaConf.to_container(config)) if value == "???"]
 
 
-def _dotted(node: Any, prefix: str = "") -> Iterable[tuple[str, Any]]:
+def dotted(node: Any, prefix: str = "") -> Iterable[tuple[str, Any]]:
+    """Every key below `node` with the keys above it before it, and its value."""
     for key, value in node.items():
         yield f"{prefix}{key}", value
         if isinstance(value, dict):
-            yield from _dotted(value, f"{prefix}{key}.")
+            yield from dotted(value, f"{prefix}{key}.")
 
 
 def _group(key: str) -> str:

@@ -63,7 +63,7 @@ def described(hint: Any) -> str:
     if origin is Literal:
         return " or ".join(map(str, arguments))
     if origin is tuple:
-        return f"a list as in [{'64, 64' if arguments[0] is int else '...'}]"
+        return f"a list as in [{'64, 64' if arguments[0] is int else 'one, other'}]"
     return _WORDS.get(hint, "a node with _target_")
 
 

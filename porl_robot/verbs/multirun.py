@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 from porl_robot.errors import UsageError, UserError
 from porl_robot.verbs.build import check, require_new_out
 from porl_robot.verbs.compose import load, parse
+from porl_robot.verbs.schema import PASSED_ON
 
 
 def run(verb: str, app: Callable[[DictConfig], int], overrides: list[str]) -> int:
@@ -21,6 +22,8 @@ def run(verb: str, app: Callable[[DictConfig], int], overrides: list[str]) -> in
     Raises:
         UserError: a combination is wrong; nothing was started.
     """
+    if verb in PASSED_ON:
+        raise UsageError(f"-m: {verb} is a sweep itself; give lists as in seeds=[0,1,2]")
     sweep = combinations(overrides)
     jobs = [load(verb, combination) for combination in sweep]
     out = Path(jobs[0].out)  # the default holds the time, which goes on

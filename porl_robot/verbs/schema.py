@@ -82,12 +82,37 @@ class DemoKeys(Common):
     eval_episodes: int = _key("episodes of each evaluation", 50, least=1)
 
 
-SCHEMAS: dict[str, type[Common]] = {
+@dataclass
+class CompareKeys:
+    """Keys of `compare`. Those of the groups are handed on to the runs: see `PASSED_ON`."""
+
+    methods: tuple[str, ...] = _key("methods to compare, the reference first", ("porl", "porl_anchored", "sac_naive"))
+    envs: tuple[str, ...] = _key("tasks", ("arm_reach", "arm_lift"))
+    seeds: tuple[int, ...] = _key("one run of every method on every task per seed", (0, 1, 2), least=0)
+    steps: int = _key("environment steps of each run", 10000, least=1)
+    eval_every: int = _key("environment steps between evaluations", 1000, least=1)
+    eval_episodes: int = _key("episodes of each evaluation", 50, least=1)
+    final_episodes: int = _key("fresh episodes for the final figure of a run", 200, least=1)
+    skill: str = _key("how good the demonstrator is: clean or degraded", "degraded")
+    demonstrations: int | None = _key("episodes to learn from; null: as many as suit the task", None, least=2)
+    cloning_steps: int = _key("gradient steps of cloning", 3000, least=1)
+    offline_steps: int = _key("gradient steps of offline pre-training", 20000, least=1)
+    jobs: int = _key("processes at a time", 2, least=1)
+    budget: float | None = _key("hours after which no further run is started; null: no limit", None)
+    overrides: tuple[str, ...] = _key("filled by group=option, env.key=, method.key= ...: handed on to every run", ())
+    out: str = _key("folder to write; one that holds a comparison is gone on with")
+
+
+PASSED_ON = {"compare": ("env.", "method.", "learner", "safety")}
+"""How the overrides begin that a verb hands on to the runs it starts, in its key `overrides`."""
+
+SCHEMAS: dict[str, type[Common | CompareKeys]] = {
     "collect": CollectKeys,
     "pretrain": PretrainKeys,
     "finetune": FinetuneKeys,
     "evaluate": EvaluateKeys,
     "demo": DemoKeys,
+    "compare": CompareKeys,
 }
 
 
@@ -105,12 +130,22 @@ def help_text(verb: str, purpose: str) -> str:
         lines.append(f"  {each.name:15} {_default(each):12} {each.metadata['help']}")
     folder = data_dir("configs")
     lines += ["", "groups (nested keys as in method.warm_up.steps=3000):"]
-    for group in (each.name for each in fields(SCHEMAS[verb]) if each.type == "Any"):
+    for group in groups(verb):
         lines.append(f"  {group:15} {', '.join(sorted(path.stem for path in (folder / group).glob('*.yaml')))}")
+    if verb in PASSED_ON:
+        return "\n".join(lines)
     return "\n".join([*lines, "", "-m runs a sweep over comma-separated values; job k writes OUT/k."])
 
 
+def groups(verb: str) -> list[str]:
+    """The groups whose keys `verb` takes."""
+    own = [each.name for each in fields(SCHEMAS[verb]) if each.type == "Any"]
+    return own + [start.rstrip(".") for start in PASSED_ON.get(verb, ())]
+
+
 def _default(key: Field[Any]) -> str:
-    if key.type == "Any" or key.name == "out":
+    if key.type == "Any" or key.name == "out" or key.default in (None, ()):
         return ""
-    return "required" if key.default is MISSING else "" if key.default is None else str(key.default)
+    if isinstance(key.default, tuple):
+        return f"[{','.join(map(str, key.default))}]"
+    return "required" if key.default is MISSING else str(key.default)

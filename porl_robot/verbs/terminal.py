@@ -6,10 +6,29 @@ import sys
 import time
 from types import TracebackType
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from porl_robot.analysis.comparison_table import WORDS, plain
+from porl_robot.analysis.comparison_table import Table as ComparisonTable
 
 _PLAIN_EVERY = 10.0
+
+
+def print_table(shown: ComparisonTable) -> None:
+    """Prints a comparison: ruled on a terminal, aligned columns elsewhere."""
+    console = Console(file=sys.stdout, highlight=False)
+    if not console.is_terminal:
+        print(plain(shown))
+        return
+    ruled = Table(box=SIMPLE_HEAD)
+    for index, heading in enumerate(shown.headings):
+        ruled.add_column(heading, justify="left" if index < WORDS else "right")
+    for line in shown.lines:
+        ruled.add_row(*line)
+    console.print(ruled, *shown.notes, sep="\n", markup=False)
 
 
 class Terminal:
