@@ -58,7 +58,7 @@ class Row:
             much the number of episodes leaves open. None over several tasks, which have no common rate; where the
             measure is the return, its mean without interval.
         final_iqm, final_iqm_low, final_iqm_high: interquartile mean of the runs' final scores with its 95 % stratified
-            bootstrap interval: how much the number of seeds leaves open.
+            bootstrap interval: how much the number of seeds leaves open. No interval without a second seed.
         cpu_s: mean processor time of a run without evaluations [s].
     """
 
@@ -145,12 +145,12 @@ def table_rows(entries: Sequence[Entry], final_episodes: int) -> list[Row]:
 
 
 def improvements(entries: Sequence[Entry]) -> list[Improvement]:
-    """Every other method against the first one, over all tasks with a success rate that both have runs on."""
+    """Every other method against the first one, over all tasks with a success rate; none without a second seed."""
     groups = _over_tasks(entries) or [[entry] for entry in entries if not _dense(entry)]
     found = []
     for group in groups[1:]:
-        if all(entry.runs for entry in (*groups[0], *group)):
-            x, y = _finals(group), _finals(groups[0])
+        x, y = _finals(group), _finals(groups[0])
+        if all(map(len, (*x, *y))) and _vary([*x, *y]):
             interval = improvement_interval(x, y)
             found.append(Improvement(group[0].method, groups[0][0].method, improvement(x, y), *interval))
     return found
@@ -174,7 +174,7 @@ def _row(env: str, entries: Sequence[Entry], final_episodes: int | None) -> Row:
     dense = any(map(_dense, entries))
     final = float(np.mean(finals[0])) if scored and final_episodes else None
     low, high = (None, None) if final is None or dense else wilson(final, (final_episodes or 0) * len(runs))
-    iqm_low, iqm_high = iqm_interval(finals) if scored else (None, None)
+    iqm_low, iqm_high = iqm_interval(finals) if scored and _vary(finals) else (None, None)
     means = {name: _mean(runs, name) if scored else None for name in ("start", "worst", "dip")}
     reached = {key: [run[key] for run in runs if run[key] is not None] for key in ("steps_to_90", "steps_to_95")}
     steps = {key: iqm(values) if values and scored else None for key, values in reached.items()}
@@ -219,6 +219,11 @@ def _dense(entry: Entry) -> bool:
 
 def _finals(entries: Sequence[Entry]) -> list[Scores]:
     return [np.array([score(run, "final") for run in entry.runs], dtype=np.float64) for entry in entries]
+
+
+def _vary(strata: Sequence[Scores]) -> bool:
+    """Whether redrawing can change anything: one run alone says nothing of how far runs differ."""
+    return any(len(scores) > 1 for scores in strata)
 
 
 def _redrawn(scores: Scores, rng: np.random.Generator) -> Scores:

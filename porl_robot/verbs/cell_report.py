@@ -14,6 +14,7 @@ from porl_robot.analysis.comparison_table import markdown, table
 from porl_robot.analysis.summary import write_summary
 from porl_robot.files import replace_file
 from porl_robot.verbs.cells import Cell
+from porl_robot.verbs.kinds import shown
 from porl_robot.verbs.terminal import print_table
 
 
@@ -28,12 +29,12 @@ def write_comparison(
     """
     out, entries = Path(config.out), _entries(cells)
     rows, better = table_rows(entries, config.final_episodes), improvements(entries)
-    shown = table(rows, better, _notes(config, failed, left_out))
+    made = table(rows, better, _notes(config, failed, left_out))
     drawn = panels(entries)
     if drawn:
         write_comparison_png(out / "compare.png", drawn)
-    write_comparison_html(out / "compare.html", drawn, shown, OmegaConf.to_yaml(config))
-    replace_file(out / "table.md", markdown(shown).encode())
+    write_comparison_html(out / "compare.html", drawn, made, OmegaConf.to_yaml(config))
+    replace_file(out / "table.md", markdown(made).encode())
     values = {name: OmegaConf.to_container(config[name]) for name in ("methods", "envs", "seeds", "overrides")}
     values |= {
         "steps": config.steps,
@@ -46,7 +47,7 @@ def write_comparison(
         "wall_s": wall_s,
     }
     write_summary("compare", out / "summary.json", values)
-    print_table(shown)
+    print_table(made)
 
 
 def _entries(cells: Sequence[Cell]) -> list[Entry]:
@@ -63,11 +64,10 @@ def _entries(cells: Sequence[Cell]) -> list[Entry]:
 
 
 def _notes(config: DictConfig, failed: dict[str, str], left_out: list[str]) -> list[str]:
-    seeds = ", ".join(map(str, config.seeds))
     overrides = f"; {' '.join(config.overrides)}" if config.overrides else ""
     notes = [
-        f"{config.steps:,} steps, seeds {seeds}, {config.eval_episodes} episodes per evaluation every "
-        f"{config.eval_every:,} steps and {config.final_episodes} at the end{overrides}."
+        f"{config.steps:,} steps, seeds {shown(list(config.seeds))}, {config.eval_episodes} episodes per evaluation "
+        f"every {config.eval_every:,} steps and {config.final_episodes} at the end{overrides}."
     ]
     if failed or left_out:
         notes.append(f"{len(failed)} runs failed, {len(left_out)} were not made.")

@@ -152,8 +152,14 @@ class _Planner:
         """One cell.
 
         Raises:
-            UsageError: it cannot be run.
+            UsageError: it cannot be run; says which it is.
         """
+        try:
+            return self._cell(env, method, seed)
+        except UsageError as error:
+            raise UsageError(f"{error} (for {method} on {env})") from error
+
+    def _cell(self, env: str, method: str, seed: int) -> Cell:
         settings = self._settings
         keys = ("steps", "eval_every", "eval_episodes", "final_episodes")
         chosen = (f"env={env}", f"method={method}", *(f"{key}={settings[key]}" for key in keys), *self._for_runs)

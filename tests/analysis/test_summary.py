@@ -1,9 +1,11 @@
 import json
+from dataclasses import fields
 
 import numpy as np
 import pytest
 
-from porl_robot.analysis.summary import SCHEMA, schema_table, write_summary
+from porl_robot.analysis.comparison import Improvement, Row
+from porl_robot.analysis.summary import IMPROVEMENTS, ROWS, SCHEMA, schema_table, write_summary
 
 EVALUATE = {
     "policy": "runs/bc",
@@ -23,7 +25,10 @@ EXAMPLES = {
     "number": 0.5,
     "object: string to integer": {"rate": 2},
     "list of strings": ["critic"],
+    "list of integers": [0, 1],
     "list of {env_steps, success, episodes, return_mean}": [POINT],
+    ROWS.name: [{each.name: None for each in fields(Row)}],
+    IMPROVEMENTS.name: [{each.name: 0.5 for each in fields(Improvement)}],
 }
 
 
@@ -104,6 +109,22 @@ def test_a_wrong_type_is_an_error_and_leaves_no_file(key, value, tmp_path):
 def test_nested_values_are_checked(key, value, tmp_path):
     with pytest.raises(TypeError, match=f"finetune summary: {key} must be"):
         write_summary("finetune", tmp_path / "s.json", {**example("finetune"), key: value})
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("seeds", [0.5]),
+        ("seeds", 1),
+        ("rows", [{"env": "arm_reach"}]),
+        ("rows", [1]),
+        ("rows", {}),
+        ("improvements", [{each.name: True for each in fields(Improvement)}]),
+    ],
+)
+def test_the_records_of_a_comparison_are_checked(key, value, tmp_path):
+    with pytest.raises(TypeError, match=f"compare summary: {key} must be"):
+        write_summary("compare", tmp_path / "s.json", {**example("compare"), key: value})
 
 
 def test_missing_unknown_and_kind_are_key_errors(tmp_path):
