@@ -36,17 +36,21 @@ def run(config: DictConfig) -> int:
     estimated = _announce(runner, config, len(cells))
     terminal = Terminal("compare", len(cells), "runs")
 
+    def ended() -> int:
+        return len(cells) - len(runner.open())
+
     def told(step: Step, outcome: str) -> None:
         said = step.summary() or {}
         rate = said.get("final_success", said.get("success"))
         success = "" if rate is None else f", success {rate:.2f}"
         left = f"{max(runner.outlook(), default=0.0) / _HOUR:.2f} h left"
         terminal.note(f"{step.out.relative_to(out)}: {outcome}{success}; {left}")
-        terminal.progress(len(cells) - len(runner.open()))
+        terminal.progress(ended())
 
     with _claimed(config) as lock:
         try:
             with terminal:
+                terminal.progress(ended())
                 runner.run(lock, told)
         finally:  # an interrupt leaves the table of what is finished
             failed = {str(cell): reason for cell in cells if (reason := runner.reason(cell)) is not None}

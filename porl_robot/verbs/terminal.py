@@ -23,7 +23,7 @@ def print_table(shown: ComparisonTable) -> None:
     if not console.is_terminal:
         print(plain(shown))
         return
-    ruled = Table(box=SIMPLE_HEAD)
+    ruled = Table(box=SIMPLE_HEAD, padding=0, collapse_padding=True, pad_edge=False)
     for index, heading in enumerate(shown.headings):
         ruled.add_column(heading, justify="left" if index < WORDS else "right")
     for line in shown.lines:
