@@ -17,9 +17,9 @@ from porl_robot.verbs.build import make_learner_config, make_method, require_dem
 from porl_robot.verbs.compose import CONFIG_NAME, dotted, load, parse, quoted
 from porl_robot.verbs.kinds import shown
 
-INPUTS = {"policy": "policy", "q_checkpoint": "critic", "offline_data": "data", "mc_returns": "data"}
+INPUTS = {"policy": "policy", "critics": "critics", "offline_data": "data"}
 """What a method may require, and which of the inputs made here holds it. `data` is the demonstrations' log; policy and
-critic come from the pre-training that the method names in its key `pretraining`, cloning where it names none."""
+critics come from the pre-training that the method names in its key `pretraining`, cloning where it names none."""
 
 _CLONING = "bc"
 _DEMONSTRATIONS = {"arm_lift": 40}
@@ -118,7 +118,7 @@ def require_same(step: Step) -> None:
 
 
 def inputs_of(method: DictConfig) -> tuple[set[str], str]:
-    """What `method` is to be given (values of `INPUTS`), and the pre-training that makes its policy and critic.
+    """What `method` is to be given (values of `INPUTS`), and the pre-training that makes its policy and critics.
 
     Raises:
         UsageError: it requires what cannot be made here.
@@ -127,12 +127,10 @@ def inputs_of(method: DictConfig) -> tuple[set[str], str]:
     if unknown:
         raise UsageError(f"method={method.name}: requires {unknown[0]}; compare provides {', '.join(INPUTS)}")
     inputs = {INPUTS[item] for item in method.requires}
-    pretraining = method.get("pretraining")
-    if "critic" in inputs and pretraining is None:
-        raise UsageError(
-            f"method={method.name}: requires a critic, but its key pretraining names nothing that makes it"
-        )
-    return inputs, pretraining or _CLONING
+    pretraining = method.get("pretraining", _CLONING)
+    if "critics" in inputs and pretraining == _CLONING:
+        raise UsageError(f"method={method.name}: requires critics, but its key pretraining names none that makes some")
+    return inputs, pretraining
 
 
 class _Planner:
@@ -142,10 +140,9 @@ class _Planner:
         self._settings = settings
         self._out = Path(settings.out)
         self._composed: dict[tuple[str, ...], DictConfig] = {}
-        names = {override: str(parse([override])[0].key_or_group) for override in settings.overrides}
-        self._for_all = tuple(
-            override for override, name in names.items() if not name.startswith(("method.", "learner"))
-        )
+        groups = {override: parse([override])[0].key_or_group.split(".")[0] for override in settings.overrides}
+        self._for_all = tuple(each for each, group in groups.items() if group in ("env", "safety"))
+        self._sizes = tuple(each for each, group in groups.items() if group == "learner")
         self._for_runs = tuple(settings.overrides)
 
     def cell(self, env: str, method: str, seed: int) -> Cell:
@@ -170,7 +167,7 @@ class _Planner:
         if inputs:
             log = self._demonstrations(env, seed)
             steps.append(log)
-        if inputs & {"policy", "critic"}:
+        if inputs & {"policy", "critics"}:
             steps.append(self._pretrained(env, seed, pretraining, log))
             given["policy"] = steps[-1].out
         if "data" in inputs:
@@ -191,9 +188,12 @@ class _Planner:
 
     def _pretrained(self, env: str, seed: int, method: str, log: Step) -> Step:
         settings = self._settings
-        steps = settings.cloning_steps if method == _CLONING else settings.offline_steps
-        chosen = (f"env={env}", f"method={method}", f"steps={steps}", f"eval_episodes={settings.eval_episodes}")
-        return self._cached("pretrain", method, (*chosen, *self._for_all, f"log={quoted(log.out)}"), seed)
+        cloned = method == _CLONING
+        steps = settings.cloning_steps if cloned else settings.offline_steps
+        length = () if steps is None else (f"steps={steps}",)
+        chosen = (f"env={env}", f"method={method}", f"eval_episodes={settings.eval_episodes}", f"log={quoted(log.out)}")
+        sizes = () if cloned else self._sizes  # critics are handed over as they are
+        return self._cached("pretrain", method, (*chosen, *length, *self._for_all, *sizes), seed)
 
     def _cached(self, verb: str, kind: str, overrides: tuple[str, ...], seed: int) -> Step:
         """A step whose folder is named after everything that determines what it writes."""
@@ -230,6 +230,6 @@ def _identity(config: Any) -> dict[str, Any]:
 
 def _in_words(inputs: set[str], pretraining: str) -> str:
     """What a method is given, for the table."""
-    learned = [name for name in ("policy", "critic") if name in inputs]
+    learned = [name for name in ("policy", "critics") if name in inputs]
     words = [f"{' + '.join(learned)} ({pretraining})"] if learned else []
     return ", ".join([*words, *(["data"] if "data" in inputs else [])]) or "nothing"

@@ -6,6 +6,7 @@ import heapq
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 from porl_robot.verbs.cells import Step
 
@@ -13,6 +14,8 @@ _START = 5.0
 """Of a process [s]."""
 _GRADIENT_STEP = 6e-3
 """Of pre-training [s]."""
+_GRADIENT_STEPS = 3000
+"""Where a pre-training says nowhere how many it takes."""
 _STEP = {"arm_reach": 5.5e-3, "arm_push": 5.5e-3, "arm_lift": 6e-3}
 _STEP_ELSEWHERE = 14e-3
 """Environment step with its updates [s]: preset small, one core, mean over the methods of `benchmarks/learning.py`.
@@ -70,13 +73,20 @@ def _keys(step: Step) -> list[tuple[str, ...]]:
     return [(step.verb, env, method), (step.verb, env), (step.verb,)]
 
 
+def _gradient_steps(config: dict[str, Any]) -> int:
+    """Of pre-training: as given, or the method's own, wherever it says so."""
+    method = config["method"]
+    steps: int = config["steps"] or method.get("offline_updates") or method.get("steps") or _GRADIENT_STEPS
+    return steps
+
+
 def _stored(step: Step) -> float:
     config, env = step.config, step.config["env"]["name"]
     episode = _EPISODE.get(env, _EPISODE_ELSEWHERE)
     if step.verb == "collect":
         return _START + float(config["episodes"]) * episode
     if step.verb == "pretrain":
-        return _START + float(config["steps"]) * _GRADIENT_STEP + 2.0 * float(config["eval_episodes"]) * episode
+        return _START + float(_gradient_steps(config)) * _GRADIENT_STEP + 2.0 * float(config["eval_episodes"]) * episode
     evaluations = 2 + config["steps"] // config["eval_every"]  # by sampled actions, at the start, and along the way
     episodes = evaluations * config["eval_episodes"] + config["final_episodes"]
     return _START + float(config["steps"]) * _STEP.get(env, _STEP_ELSEWHERE) + float(episodes) * episode

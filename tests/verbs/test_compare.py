@@ -314,20 +314,22 @@ def test_a_cached_name_follows_everything_that_determines_it(tmp_path):
     [
         ([], None, set(), "bc"),
         (["policy"], None, {"policy"}, "bc"),
-        (["policy", "q_checkpoint"], "cal_ql", {"policy", "critic"}, "cal_ql"),
-        (["policy", "offline_data", "mc_returns"], None, {"policy", "data"}, "bc"),
+        (["policy", "critics"], "cal_ql", {"policy", "critics"}, "cal_ql"),
+        (["policy", "critics", "offline_data"], "iql", {"policy", "critics", "data"}, "iql"),
+        (["offline_data"], None, {"data"}, "bc"),
     ],
 )
 def test_what_a_method_requires_says_what_it_is_given(requires, pretraining, inputs, by):
-    method = OmegaConf.create({"name": "new", "requires": requires, "pretraining": pretraining})
+    named = {} if pretraining is None else {"pretraining": pretraining}
+    method = OmegaConf.create({"name": "new", "requires": requires} | named)
     assert cells.inputs_of(method) == (inputs, by)
 
 
 @pytest.mark.parametrize(
     ("requires", "says"),
     [
-        (["rewards"], "method=new: requires rewards; compare provides policy, q_checkpoint, offline_data, mc_returns"),
-        (["q_checkpoint"], "requires a critic, but its key pretraining names nothing that makes it"),
+        (["rewards"], "method=new: requires rewards; compare provides policy, critics, offline_data"),
+        (["policy", "critics"], "requires critics, but its key pretraining names none that makes some"),
     ],
 )
 def test_what_cannot_be_given_is_refused(requires, says):
