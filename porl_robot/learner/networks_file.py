@@ -15,12 +15,12 @@ from porl_robot.methods.networks import Networks
 from porl_robot.policy.spec import Policy
 
 CRITICS = "critics.safetensors"
-_GROUPS = ("critics", "value", "temperature")
+_GROUPS = ("critics", "targets", "value", "reference_value", "temperature")
 _FORMAT = "1"
 
 
 def save_networks(learner: Learner, folder: Path) -> None:
-    """Writes critics, state value and temperature; `save_policy` writes the rest of the folder."""
+    """Writes critics, their targets, state values and temperature."""
     tensors = {
         f"{group}.{name}": tensor.detach().cpu().contiguous().clone()
         for group in _GROUPS

@@ -184,6 +184,8 @@ def _require_complete(verb: str, config: DictConfig) -> None:
 def _require_ranges(verb: str, config: DictConfig) -> None:
     for each in fields(SCHEMAS[verb]):
         least, value = each.metadata["least"], config[each.name]
+        if value is None:
+            continue
         if least is not None and value < least:
             raise UsageError(f"{each.name}={value}: expected a whole number of at least {least}")
         if least is not None and value > LARGEST:

@@ -20,10 +20,11 @@ from porl_robot.control.metrics import MetricsLog
 from porl_robot.control.run_state import RunState
 from porl_robot.env import RobotEnv
 from porl_robot.errors import UsageError
+from porl_robot.learner.agent_file import save_agent
 from porl_robot.learner.learner import Learner
-from porl_robot.learner.networks_file import load_networks, save_networks
+from porl_robot.learner.networks_file import load_networks
 from porl_robot.methods.method import Method
-from porl_robot.policy.checkpoint import load_policy, save_policy
+from porl_robot.policy.checkpoint import load_policy
 from porl_robot.policy.network import with_constant_std
 from porl_robot.policy.spec import Policy, PolicySpec, require_fit
 from porl_robot.replay.buffer import ReplayBuffer
@@ -87,8 +88,7 @@ def run(config: DictConfig) -> int:
         final = tuning.run()
     summary = summarise(tuning, learner, run_config, final, before)
     write_summary("finetune", out / "summary.json", summary)
-    save_policy(_finetuned(learner.policy(), summary, start), out)
-    save_networks(learner, out)
+    save_agent(_finetuned(learner.policy(), summary, start), given or start, learner, out)
     write_report(out, summary, read_metrics(out / METRICS_FILE))
     terminal.note(_closing_line(summary))
     terminal.note(f"summary, policy and report: {out}")
