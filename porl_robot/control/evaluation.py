@@ -9,7 +9,7 @@ import numpy as np
 
 from porl_robot.control.rollout import Choice, episode
 from porl_robot.env import FloatArray, RobotEnv
-from porl_robot.policy.inference import PolicyRunner
+from porl_robot.policy.inference import Agent
 from porl_robot.replay.record import Source
 from porl_robot.seeds import Stream, derive
 
@@ -35,7 +35,7 @@ def start_seeds(seed: int, stream: Stream, count: int) -> list[int]:
 
 def evaluate(
     env: RobotEnv,
-    runner: PolicyRunner,
+    agent: Agent,
     seeds: Sequence[int],
     sampled: bool = False,
     progress: Callable[[], None] = lambda: None,
@@ -50,8 +50,8 @@ def evaluate(
 
         def choose(observation: FloatArray, rng: np.random.Generator = rng) -> Choice:
             if not sampled:
-                return Choice(runner.mode(observation), float("nan"), Source.POLICY, 0)
-            return Choice(*runner.sample(observation, rng), Source.POLICY, 0)
+                return Choice(agent.mode(observation), float("nan"), Source.POLICY, 0)
+            return Choice(*agent.sample(observation, rng), Source.POLICY, 0)
 
         for transition in episode(env, choose, seed):
             returns += transition.reward

@@ -19,11 +19,12 @@ from porl_robot.env import FloatArray, RobotEnv
 from porl_robot.learner.learner import Learner
 from porl_robot.learner.snapshot import Snapshot
 from porl_robot.learner.thread import LearnerThread
+from porl_robot.methods.explorers import Moment
 from porl_robot.methods.method import Method
 from porl_robot.methods.warm_up import keep_sampling, missing_evidence
-from porl_robot.policy.inference import PolicyRunner
+from porl_robot.policy.inference import Agent, PolicyRunner
 from porl_robot.policy.spec import Policy
-from porl_robot.replay.record import Phase, Source
+from porl_robot.replay.record import Phase
 from porl_robot.replay.writer import LogWriter
 from porl_robot.seeds import Stream, derive
 
@@ -112,9 +113,14 @@ class FineTuning:
             self._checkpoint()
         return final
 
-    def measure_sampled(self, policy: Policy) -> EvaluationResult:
-        """Success of `policy` by sampled actions, on the starts of the learning curve."""
-        return self._timed_evaluation(PolicyRunner(policy), self._eval_seeds, sampled=True)
+    def measure(self, policy: Policy) -> tuple[EvaluationResult, EvaluationResult]:
+        """Success of `policy` alone by its mode and by sampled actions, on the starts of the learning curve."""
+        by_mode, sampled = (
+            self._timed_evaluation(PolicyRunner(policy), self._eval_seeds, sampled) for sampled in (False, True)
+        )
+        if self._method.behaviour is None and self._method.actor.source == "checkpoint" and not self.state.blocks:
+            self._evaluated = self._thread.newest().version, by_mode
+        return by_mode, sampled
 
     def _act(self) -> EvaluationResult | None:
         self._catch_up()
@@ -125,7 +131,7 @@ class FineTuning:
         if self.stopped_because is not None:
             return None
         seeds = start_seeds(self._config.seed, Stream.FINAL_STARTS, self._config.final_episodes)
-        return self._timed_evaluation(self._settled_snapshot().runner, seeds)
+        return self._timed_evaluation(self._settled_snapshot().agent, seeds)
 
     @property
     def env_name(self) -> str:
@@ -144,6 +150,7 @@ class FineTuning:
     def _episode(self) -> None:
         state = self.state
         seed = derive(self._config.seed, Stream.TRAINING_STARTS, state.episodes)
+        self._frame = 0
         for frame, happened in enumerate(episode(self._env, self._choose, seed)):
             last = state.env_steps + 1 == self._config.steps
             transition = replace(happened, truncated=True) if last and not happened.ended else happened
@@ -161,11 +168,11 @@ class FineTuning:
             self._consider_unfreezing()
 
     def _choose(self, observation: FloatArray) -> Choice:
-        self._snapshot = self._thread.current()
-        action, log_prob = self._method.explorer.act(
-            self._snapshot.runner, observation, self.state.env_steps, self._rng
-        )
-        return Choice(action, log_prob, Source.POLICY, self._snapshot.version)
+        snapshot = self._thread.current()
+        moment = Moment(self.state.env_steps, self._frame, self.state.outcomes)
+        proposed = self._method.explorer.act(snapshot.agent, self._learner.reference, observation, moment, self._rng)
+        self._frame += 1
+        return Choice(proposed.action, proposed.log_prob, proposed.source, snapshot.version)
 
     def _record(self, transition: Transition, frame: int) -> None:
         phase = Phase.PRE_SAMPLE if self.state.unfreeze_step is None else Phase.ONLINE
@@ -249,7 +256,7 @@ class FineTuning:
         """One evaluation on the curve, and a checkpoint."""
         snapshot = self._settled_snapshot()
         if self._evaluated is None or self._evaluated[0] != snapshot.version:
-            result = self._timed_evaluation(snapshot.runner, self._eval_seeds)
+            result = self._timed_evaluation(snapshot.agent, self._eval_seeds)
             self._evaluated = snapshot.version, result
         result = self._evaluated[1]
         self.state.curve.append(
@@ -268,9 +275,9 @@ class FineTuning:
         """The newest snapshot once every update granted so far is done."""
         return self._thread.run_idle(lambda learner: self._thread.newest())
 
-    def _timed_evaluation(self, runner: PolicyRunner, seeds: list[int], sampled: bool = False) -> EvaluationResult:
+    def _timed_evaluation(self, agent: Agent, seeds: list[int], sampled: bool = False) -> EvaluationResult:
         before = time.process_time()
-        result = evaluate(self._evaluation_env, runner, seeds, sampled)
+        result = evaluate(self._evaluation_env, agent, seeds, sampled)
         spent = time.process_time() - before
         self.state.cpu_s_eval += spent
         self.state.cpu_s -= spent
@@ -290,7 +297,8 @@ class FineTuning:
             rows = len(learner.buffer)
             values |= self._thread.run_idle(lambda idle: idle.diagnose(rows)) | self._thread.metrics()
         if not frozen:
-            values["anchor_weight"] = learner.anchor_weight(state.env_steps - (state.unfreeze_step or 0))
+            weights = learner.weights(len(learner.buffer), state.env_steps - (state.unfreeze_step or 0))
+            values |= {f"{name}_weight": value for name, value in weights.items()}
         phase = phase or ("pre_sample" if frozen else "online")
         self._metrics.write(state.env_steps, phase, values)
         self._reporter.progress(state.env_steps, phase=phase, **_shown(values))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,7 +27,7 @@ class RunState:
         blocks: blocks of updates the learner has done.
         curve: evaluations so far.
         interventions: training steps each safety filter changed.
-        recent: outcomes of the last 20 training episodes (1 success, 0 failure).
+        outcomes: of the finished training episodes, in order (1 success, 0 failure).
         wall_s, cpu_s, cpu_s_eval: time spent; `cpu_s` excludes evaluation, `wall_s` holds it.
     """
 
@@ -42,7 +41,7 @@ class RunState:
     blocks: int = 0
     curve: list[Evaluation] = field(default_factory=list)
     interventions: dict[str, int] = field(default_factory=dict)
-    recent: deque[float] = field(default_factory=lambda: deque(maxlen=20))
+    outcomes: list[float] = field(default_factory=list)
     wall_s: float = 0.0
     cpu_s: float = 0.0
     cpu_s_eval: float = 0.0
@@ -64,7 +63,7 @@ class RunState:
         """
         ahead = log.rows - self.env_steps
         self.env_steps, self.episodes, self.successes, self.failures = log.rows, 0, 0, 0
-        self.recent.clear()
+        self.outcomes.clear()
         online = np.flatnonzero(log.phase == Phase.ONLINE)
         if self.unfreeze_step is None and len(online):
             self.unfreeze_step = int(online[0])
@@ -83,16 +82,17 @@ class RunState:
     @property
     def train_success(self) -> float | None:
         """Success over the last 20 training episodes."""
-        return sum(self.recent) / len(self.recent) if self.recent else None
+        recent = self.outcomes[-20:]
+        return sum(recent) / len(recent) if recent else None
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
-        return {name: getattr(self, name) for name in self.__slots__} | {"recent": list(self.recent)}
+        return {name: getattr(self, name) for name in self.__slots__}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> RunState:
         """The inverse of `to_json`."""
-        return cls(**{**data, "recent": deque(data["recent"], maxlen=20)})
+        return cls(**data)
 
     def _count_outcome(self, success: bool | None) -> None:
         if success is None or self.successes is None or self.failures is None:
@@ -100,4 +100,4 @@ class RunState:
             return
         self.successes += success
         self.failures += not success
-        self.recent.append(float(success))
+        self.outcomes.append(float(success))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -12,11 +12,17 @@ from torch import Tensor
 from porl_robot.env import FloatArray
 from porl_robot.errors import UserError
 from porl_robot.learner.backend import update_function
-from porl_robot.learner.state import LearnerState, initial_state, restart_critics
+from porl_robot.learner.prioritised import Priorities
+from porl_robot.learner.state import LearnerState, Sizes, initial_state, restart_critics
 from porl_robot.learner.update import Coefficients, Losses, Metrics, Noise
 from porl_robot.methods.critics import action_values
 from porl_robot.methods.method import Method
+from porl_robot.methods.networks import Networks, Shape
+from porl_robot.methods.replay_plans import AdvantageAndDensity, DensityRatio, ReplayPlan
+from porl_robot.methods.schedules import Progress
+from porl_robot.methods.targets import return_bounds
 from porl_robot.methods.warm_up import Fit, rank_correlation
+from porl_robot.policy.inference import Agent, PolicyRunner
 from porl_robot.policy.network import distribution, normalise, to_policy
 from porl_robot.policy.spec import Policy
 from porl_robot.replay.buffer import ReplayBuffer
@@ -30,7 +36,7 @@ class LearnerConfig:
     """Sizes and pace.
 
     Attributes:
-        members: critics in the ensemble. hidden: widths of their layers.
+        members: critics in the ensemble, where the method does not say. hidden: widths of their layers.
         batch_size: rows per update.
         updates_per_step: critic updates per environment step (update-to-data ratio).
         backend: `eager`, or `compile` (torch.compile; worth its start-up only in long runs).
@@ -64,10 +70,15 @@ class Learner:
 
     Args:
         method: the parts to compose.
-        policy: the actor to begin with; also the frozen reference.
+        policy: the actor to begin with.
         buffer: where transitions come from.
         reward_bounds: smallest and largest reward of a step, or None.
         seed: of all its randomness.
+        reference: the frozen policy beside the actor; None for the one it begins with.
+        found: networks of a checkpoint to begin with, by name.
+
+    Attributes:
+        reference: the frozen policy, to act with. initialised: groups of parameters that no checkpoint gave.
     """
 
     def __init__(
@@ -78,13 +89,24 @@ class Learner:
         buffer: ReplayBuffer,
         reward_bounds: tuple[float, float] | None,
         seed: int,
+        reference: Policy | None = None,
+        found: Networks | None = None,
     ) -> None:
         self.method, self.config, self.buffer = method, config, buffer
-        self._spec = policy.spec
+        self._spec, self.reference = policy.spec, PolicyRunner(reference or policy)
         self._device = torch.device(config.device)
+        self._members = method.critic.members or config.members
         start = torch.Generator().manual_seed(derive(seed, Stream.CRITICS))
-        self.state: LearnerState = initial_state(
-            policy, config.members, config.hidden, method.temperature.initial, start, self._device
+        self.state: LearnerState
+        self.state, self.initialised = initial_state(
+            policy,
+            reference or policy,
+            Sizes(self._members, tuple(config.hidden), buffer.offline + buffer.capacity),
+            method.temperature.initial or 1.0,
+            start,
+            self._device,
+            method.networks,
+            found if method.critic.source == "checkpoint" else None,
         )
         self.rng = torch.Generator(self._device).manual_seed(derive(seed, Stream.UPDATES))
         entropy = method.temperature.target_entropy
@@ -92,38 +114,52 @@ class Learner:
             target=method.target,
             critic_loss=method.critic_loss,
             actor_loss=method.actor_loss,
-            value_bounds=method.target.bounds(reward_bounds),
+            value_bounds=return_bounds(method.target.discount, reward_bounds),
             target_entropy=-float(policy.spec.action_size) if entropy is None else entropy,
         )
-        self._reward_span = reward_bounds[1] - reward_bounds[0] if reward_bounds else 1.0
+        self._reward_bounds = reward_bounds
+        self._span = reward_bounds[1] - reward_bounds[0] if reward_bounds else 1.0
         self._update = update_function(config.backend)
+        plan = method.replay
+        self._priorities = (
+            Priorities(plan, self.state, buffer) if isinstance(plan, DensityRatio | AdvantageAndDensity) else None
+        )
+        self._weights: dict[str, float] = {}
+        self._weighed_episodes = -1
         self.critic_updates = 0
         self.actor_updates = 0
 
     def block(self, rows: int, step: int | None) -> Metrics:
-        """The updates one environment step is worth, from the first `rows` transitions.
+        """The updates one environment step is worth, from the first `rows` online transitions and the offline ones.
 
         `step` counts environment steps since the actor was unfrozen; None keeps it frozen.
         """
-        method, config = self.method, self.config
+        return self._block(rows, step, self.config.updates_per_step)
+
+    def offline_block(self) -> Metrics:
+        """One critic update and one actor update from the offline transitions alone."""
+        return self._block(0, 0, updates=1)
+
+    def _block(self, rows: int, step: int | None, updates: int) -> Metrics:
+        method = self.method
         train_actor = step is not None
-        coefficients = self._coefficients(
-            critic_rate=method.critic.learning_rate, tau=method.critic.tau, step=step or 0
-        )
-        metrics = self._run(rows, config.updates_per_step, coefficients, train_actor)
+        coefficients = self._coefficients(method.critic.learning_rate, method.critic.tau, self.weights(rows, step or 0))
+        metrics = self._run(self._losses, method.replay, rows, updates, coefficients, train_actor)
         self.actor_updates += train_actor
         return metrics
 
     def fit(self, rows: int, fit: Fit, updates: int) -> None:
-        """`updates` critic updates with the actor frozen. Calls before any other update begin at the mean return."""
+        """`updates` critic updates with the actor frozen. Before any other update, fresh critics are given a start."""
         if self.critic_updates == 0:
             returns = self.buffer.returns(self.method.target.discount)
-            restart_critics(self.state, float(returns.mean()) if len(returns) else 0.0)
-        coefficients = self._coefficients(critic_rate=fit.learning_rate, tau=fit.tau, step=0)
+            fresh = [group for group in ("critics", "value", "reference_value") if group in self.initialised]
+            restart_critics(self.state, fresh, float(returns.mean()) if len(returns) else 0.0)
+        coefficients = self._coefficients(fit.learning_rate, fit.tau, {})
+        losses = replace(self._losses, critic_loss=fit.critic_loss or self.method.critic_loss)
         done = 0
         while done < updates:
             count = min(_FIT_BLOCK, updates - done)
-            self._run(rows, count, coefficients, train_actor=False)
+            self._run(losses, fit.replay or self.method.replay, rows, count, coefficients, train_actor=False)
             done += count
 
     def rank_correlation(self, rows: int) -> float:
@@ -135,20 +171,20 @@ class Learner:
     @torch.no_grad()
     def diagnose(self, rows: int) -> dict[str, float]:
         """Read-outs on the newest transitions among `rows`: Q and its spread, policy spread, distance to the start."""
-        state = self.state
+        networks = self.state.networks
         recent = self.buffer.all(rows).observation[-256:]
-        observation = normalise(state.actor, recent)
-        mean, log_std = distribution(state.actor, observation)
-        reference_mean, _ = distribution(state.reference, observation)
-        values = action_values(state.critics, observation, mean.tanh())
-        reference_values = action_values(state.critics, observation, reference_mean.tanh())
+        observation = normalise(networks["actor"], recent)
+        mean, log_std = distribution(networks["actor"], observation)
+        reference_mean, _ = distribution(networks["reference"], observation)
+        values = action_values(networks["critics"], observation, mean.tanh())
+        reference_values = action_values(networks["critics"], observation, reference_mean.tanh())
         return {
             "q_mean": values.mean().item(),
-            "q_std": values.std(0).mean().item(),
+            "q_std": values.std(0, correction=min(1, len(values) - 1)).mean().item(),
             "q_gain": (values - reference_values).mean().item(),
             "log_std_mean": log_std.mean().item(),
             "anchor_distance": (mean.tanh() - reference_mean.tanh()).norm(dim=-1).mean().item(),
-            "alpha": state.log_alpha.exp().item(),
+            "alpha": networks["temperature"]["log_alpha"].exp().item(),
         }
 
     def policy(self) -> Policy:
@@ -157,7 +193,7 @@ class Learner:
         Raises:
             UserError: it is not finite.
         """
-        policy = to_policy(self.state.actor, self._spec)
+        policy = to_policy(self.state.networks["actor"], self._spec)
         for name, array in policy.weights.items():
             if not np.isfinite(array.sum()):
                 raise UserError(
@@ -166,31 +202,63 @@ class Learner:
                 )
         return policy
 
-    def anchor_weight(self, step: int) -> float:
-        """Weight of the anchor [return units] `step` environment steps after unfreezing; 0 without an anchor."""
-        anchor = self.method.actor_loss.anchor
-        return anchor.weight(step) * self._reward_span if anchor else 0.0
+    def agent(self, policy: Policy) -> Agent:
+        """What acts with `policy` as actor, as the networks stand now."""
+        runner = PolicyRunner(policy)
+        behaviour = self.method.behaviour
+        return runner if behaviour is None else behaviour.agent(runner, self.reference, self.state.networks)
 
-    def _run(self, rows: int, updates: int, coefficients: Coefficients, train_actor: bool) -> Metrics:
-        config = self.config
-        batch = self.buffer.sample(rows, (updates, config.batch_size), self.rng)
-        action_shape = batch.action.shape
+    def weights(self, rows: int, step: int) -> dict[str, float]:
+        """Coefficients of the actor loss by name, `step` environment steps after unfreezing."""
+        episodes = self.buffer.finished(rows)
+        for name, schedule in self.method.actor_loss.schedules.items():
+            if schedule.every_step or episodes != self._weighed_episodes or name not in self._weights:
+                outcomes = () if schedule.every_step else self.buffer.outcomes(rows)
+                value = schedule(Progress(step, outcomes, self._reward_bounds))
+                self._weights[name] = value * self._span if name in self.method.actor_loss.in_return_units else value
+        self._weighed_episodes = episodes
+        return self._weights
+
+    def _run(
+        self,
+        losses: Losses,
+        replay: ReplayPlan,
+        rows: int,
+        updates: int,
+        coefficients: Coefficients,
+        train_actor: bool,
+    ) -> Metrics:
+        config, target, rng = self.config, self.method.target, self.rng
+        if self.method.needs_returns:
+            self.buffer.fill_returns(rows, target.discount)
+        if self._priorities is not None:
+            self._priorities.admit(rows)
+        drawn = [
+            replay.indices(self.buffer.offline, rows, config.batch_size, self.state.networks, rng)
+            for _ in range(updates)
+        ]
+        indices = torch.cat(drawn)
+        batch = self.buffer.gather(indices, rows, (updates, config.batch_size), target.discount, target.n_step)
+        shape = Shape(updates, config.batch_size, self._spec.action_size, self._members)
         noise = Noise(
-            next_action=torch.randn(action_shape, generator=self.rng, device=self._device),
-            subsets=self.method.target.draw_subsets(updates, config.members, self.rng),
-            action=torch.randn(action_shape[1:], generator=self.rng, device=self._device),
+            target.draw(shape, rng),
+            losses.critic_loss.draw(shape, rng),
+            losses.actor_loss.draw(shape, rng) if train_actor else {},
         )
         self.critic_updates += updates
-        return self._update(self._losses, self.state, batch, noise, coefficients, train_actor)
+        metrics = self._update(losses, self.state, batch, noise, coefficients, train_actor)
+        if self._priorities is not None:
+            self._priorities.refresh(batch, indices, rows, coefficients.critic_rate, rng)
+        return metrics
 
-    def _coefficients(self, critic_rate: float, tau: float, step: int) -> Coefficients:
+    def _coefficients(self, critic_rate: float, tau: float, weights: dict[str, float]) -> Coefficients:
         method = self.method
         return Coefficients(
             critic_rate=self._scalar(critic_rate),
             tau=self._scalar(tau),
             actor_rate=self._scalar(method.actor.learning_rate),
             alpha_rate=self._scalar(method.temperature.learning_rate),
-            anchor=self._scalar(self.anchor_weight(step)),
+            weights={name: self._scalar(value) for name, value in weights.items()},
         )
 
     def _scalar(self, value: float) -> Tensor:
@@ -199,6 +267,7 @@ class Learner:
     @torch.no_grad()
     def _values(self, rows: int) -> FloatArray:
         batch = self.buffer.all(rows)
-        observation = normalise(self.state.actor, batch.observation)
-        values: FloatArray = action_values(self.state.critics, observation, batch.action).mean(0).cpu().numpy()
+        networks = self.state.networks
+        observation = normalise(networks["actor"], batch.observation)
+        values: FloatArray = action_values(networks["critics"], observation, batch.action).mean(0).cpu().numpy()
         return values

@@ -6,17 +6,17 @@ import threading
 from collections import deque
 from dataclasses import dataclass
 
-from porl_robot.policy.inference import PolicyRunner
+from porl_robot.policy.inference import Agent
 from porl_robot.policy.spec import Policy
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A published policy. Version 0 is the policy the run began with; version n has seen n blocks."""
+    """A published policy and what acts with it. Version 0 is what the run began with; version n has seen n blocks."""
 
     version: int
     policy: Policy
-    runner: PolicyRunner
+    agent: Agent
 
 
 class SnapshotShelf:
@@ -26,13 +26,13 @@ class SnapshotShelf:
         keep: how many.
     """
 
-    def __init__(self, first: Policy, keep: int, version: int = 0) -> None:
+    def __init__(self, first: Policy, agent: Agent, keep: int, version: int = 0) -> None:
         self._lock = threading.Lock()
-        self._shelf = deque([Snapshot(version, first, PolicyRunner(first))], maxlen=keep)
+        self._shelf = deque([Snapshot(version, first, agent)], maxlen=keep)
 
-    def publish(self, version: int, policy: Policy) -> None:
+    def publish(self, version: int, policy: Policy, agent: Agent) -> None:
         """Adds a snapshot newer than all before it."""
-        snapshot = Snapshot(version, policy, PolicyRunner(policy))
+        snapshot = Snapshot(version, policy, agent)
         with self._lock:
             self._shelf.append(snapshot)
 

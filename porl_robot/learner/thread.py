@@ -38,7 +38,8 @@ class LearnerThread:
         self._lag = lag
         self._limiter = Limiter(lag)
         self._base = version
-        self._shelf = SnapshotShelf(learner.policy(), keep=(lag or 0) + 2, version=version)
+        first = learner.policy()
+        self._shelf = SnapshotShelf(first, learner.agent(first), keep=(lag or 0) + 2, version=version)
         self._metrics: Metrics = {}
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="learner", daemon=True)
@@ -98,7 +99,8 @@ class LearnerThread:
                 self._metrics = self._learner.block(grant.rows, grant.step)
                 if grant.step is not None:
                     version = self._base + self._limiter.done + 1
-                    self._shelf.publish(version, self._learner.policy())
+                    policy = self._learner.policy()
+                    self._shelf.publish(version, policy, self._learner.agent(policy))
                 self._limiter.finish()
         except BaseException as error:
             self._error = error

@@ -6,18 +6,18 @@ runs eagerly, compiled, and in tests against a plain reference.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
 
 from porl_robot.learner.optimizer import adam_step, follow
-from porl_robot.learner.state import LearnerState
-from porl_robot.methods.actor_losses import SoftActorCritic
-from porl_robot.methods.critic_losses import TemporalDifference
-from porl_robot.methods.critics import action_values
-from porl_robot.methods.targets import MinOfRandomSubset
-from porl_robot.policy.network import distribution, normalise, sample, trainable
+from porl_robot.learner.state import LearnerState, trained
+from porl_robot.methods.actor_losses import ActorLoss
+from porl_robot.methods.critic_losses import CriticLoss
+from porl_robot.methods.networks import FOLLOWERS, Context, Tensors
+from porl_robot.methods.targets import Target
+from porl_robot.policy.network import normalise
 from porl_robot.replay.buffer import Batch
 
 
@@ -30,36 +30,31 @@ class Losses:
         target_entropy: [nats].
     """
 
-    target: MinOfRandomSubset
-    critic_loss: TemporalDifference
-    actor_loss: SoftActorCritic
+    target: Target
+    critic_loss: CriticLoss
+    actor_loss: ActorLoss
     value_bounds: tuple[float, float]
     target_entropy: float
 
 
 @dataclass(frozen=True, slots=True)
 class Noise:
-    """Randomness of one block.
+    """Randomness of one block: for K targets and K critic losses, leading dimension K, and for one actor loss."""
 
-    Attributes:
-        next_action: standard normal (K, B, A). subsets: indices of target critics (K, M).
-        action: standard normal (B, A).
-    """
-
-    next_action: Tensor
-    subsets: Tensor
-    action: Tensor
+    target: Tensors
+    critic_loss: Tensors
+    actor_loss: Tensors
 
 
 @dataclass(frozen=True, slots=True)
 class Coefficients:
-    """Scalars (0-dimensional tensors) that may differ from block to block."""
+    """Scalars (0-dimensional tensors) that may differ from block to block; `weights` are those of the actor loss."""
 
     critic_rate: Tensor
     tau: Tensor
     actor_rate: Tensor
     alpha_rate: Tensor
-    anchor: Tensor
+    weights: Tensors
 
 
 Metrics = dict[str, Tensor]
@@ -80,62 +75,79 @@ def update_block(
     Returns:
         scalar tensors.
     """
-    observation = normalise(state.actor, batch.observation)
-    next_observation = normalise(state.actor, batch.next_observation)
-    with torch.no_grad():
-        alpha = state.log_alpha.exp()
-        mean, log_std = distribution(state.actor, next_observation.flatten(0, 1))
-        next_action, log_prob = sample(mean, log_std, noise.next_action.flatten(0, 1))
-        next_action = next_action.view_as(noise.next_action)
-        entropy_cost = (alpha * log_prob).view(batch.reward.shape)
-    updates = batch.reward.shape[0]
+    networks = state.networks
+    context = Context(losses.value_bounds, coefficients.weights)
+    batch = normalised(state, batch)
     metrics: Metrics = {}
-    for k in range(updates):
+    for k in range(batch.reward.shape[0]):
+        rows = Batch(*(getattr(batch, field.name)[k] for field in fields(Batch)))
+        drawn = {name: tensor[k] for name, tensor in noise.target.items()}
         with torch.no_grad():
-            target = losses.target(
-                state.targets,
-                noise.subsets[k],
-                batch.reward[k],
-                batch.not_terminated[k],
-                next_observation[k],
-                next_action[k],
-                entropy_cost[k],
-                losses.value_bounds,
-            )
-        values = action_values(state.critics, observation[k], batch.action[k])
-        loss = losses.critic_loss(values, target)
-        weights = list(state.critics.values())
-        gradients = torch.autograd.grad(loss, weights)
-        with torch.no_grad():
-            adam_step(weights, gradients, state.critic_moments, coefficients.critic_rate)
-            follow(list(state.targets.values()), weights, coefficients.tau)
+            targets = {
+                bank: losses.target(networks, _FOLLOWS[bank], rows, drawn, context) for bank in losses.critic_loss.banks
+            }
+        drawn = {name: tensor[k] for name, tensor in noise.critic_loss.items()}
+        loss = losses.critic_loss(networks, rows, targets, drawn, context)
+        step_groups(state, losses.critic_loss.trains, loss, coefficients.critic_rate)
+        _follow(state, losses.critic_loss.banks, coefficients.tau)
         metrics["critic_loss"] = loss.detach()
     if train_actor:
-        metrics |= _actor_update(losses, state, observation[-1], noise.action, coefficients)
+        metrics |= _actor_update(losses, state, rows, noise.actor_loss, coefficients, context)
+        _follow(state, ("actor",), coefficients.tau)
     return metrics
+
+
+def normalised(state: LearnerState, batch: Batch) -> Batch:
+    """The batch with observations as actor and critics see them."""
+    actor = state.networks["actor"]
+    observation, following = normalise(actor, batch.observation), normalise(actor, batch.next_observation)
+    return replace(batch, observation=observation, next_observation=following)
+
+
+_FOLLOWS = {leader: follower for follower, leader in FOLLOWERS.items()}
+
+
+def step_groups(state: LearnerState, groups: tuple[str, ...], loss: Tensor, rate: Tensor) -> None:
+    """One step of Adam for each of the groups."""
+    weights = {group: list(trained(group, state.networks).values()) for group in groups}
+    everything = [weight for each in weights.values() for weight in each]
+    gradients = torch.autograd.grad(loss, everything, allow_unused=True, materialize_grads=True)
+    begin = 0
+    with torch.no_grad():
+        for group, each in weights.items():
+            adam_step(each, gradients[begin : begin + len(each)], state.moments[group], rate)
+            begin += len(each)
+
+
+def _follow(state: LearnerState, leaders: tuple[str, ...], tau: Tensor) -> None:
+    """Moves the averages of these groups, where there are any."""
+    with torch.no_grad():
+        for leader in leaders:
+            follower = _FOLLOWS[leader]
+            if follower in state.networks:
+                ahead = trained(leader, state.networks)
+                behind = [state.networks[follower][name] for name in ahead]
+                follow(behind, list(ahead.values()), tau)
 
 
 def _actor_update(
     losses: Losses,
     state: LearnerState,
-    observation: Tensor,
-    noise: Tensor,
+    rows: Batch,
+    noise: Tensors,
     coefficients: Coefficients,
+    context: Context,
 ) -> Metrics:
-    alpha = state.log_alpha.exp().detach()
-    mean, log_std = distribution(state.actor, observation)
-    action, log_prob = sample(mean, log_std, noise)
-    loss = losses.actor_loss(action_values(state.critics, observation, action), log_prob, alpha)
-    if losses.actor_loss.anchor is not None:
-        with torch.no_grad():
-            reference_mean, _ = distribution(state.reference, observation)
-        loss = loss + coefficients.anchor * losses.actor_loss.anchor(mean, reference_mean).mean()
-    weights = list(trainable(state.actor).values())
-    gradients = torch.autograd.grad(loss, weights)
-    entropy = -log_prob.detach().mean()
+    terms = losses.actor_loss(state.networks, rows, noise, context)
+    step_groups(state, losses.actor_loss.trains, terms.loss, coefficients.actor_rate)
+    metrics = {"actor_loss": terms.loss.detach()}
+    if terms.log_prob is None:
+        return metrics
+    log_alpha = state.networks["temperature"]["log_alpha"]
     with torch.no_grad():
-        adam_step(weights, gradients, state.actor_moments, coefficients.actor_rate)
+        entropy = -terms.log_prob.mean()
+        alpha = log_alpha.exp()
         # d/d(log alpha) of alpha * (entropy - target entropy).
-        gradient = state.log_alpha.exp() * (entropy - losses.target_entropy)
-        adam_step([state.log_alpha], (gradient,), state.alpha_moments, coefficients.alpha_rate)
-    return {"actor_loss": loss.detach(), "entropy": entropy, "alpha": alpha}
+        gradient = alpha * (entropy - losses.target_entropy)
+        adam_step([log_alpha], (gradient,), state.moments["temperature"], coefficients.alpha_rate)
+    return metrics | {"entropy": entropy, "alpha": alpha}

@@ -3,11 +3,67 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
+import torch
 from torch import Tensor
 
-from porl_robot.methods.anchors import ModeDistance
+from porl_robot.methods.anchors import DataCloning, ModeDistance, SpeedLimit
+from porl_robot.methods.critics import action_values, values
+from porl_robot.methods.heads import pair_minima
+from porl_robot.methods.networks import Context, Networks, Shape, Tensors, normal, sampled_actions
+from porl_robot.methods.schedules import Schedule
+from porl_robot.policy.network import distribution, log_density
+from porl_robot.replay.buffer import Batch
+
+
+@dataclass(frozen=True, slots=True)
+class ActorTerms:
+    """A scalar loss, and the log-densities (B,) of sampled actions where the temperature can be tuned to them."""
+
+    loss: Tensor
+    log_prob: Tensor | None
+
+
+class ActorLoss(Protocol):
+    """A loss of the actor; each group gets the gradient of its own terms only."""
+
+    @property
+    def trains(self) -> tuple[str, ...]:
+        """Groups that take a step."""
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """Groups it needs beyond actor and critics."""
+
+    @property
+    def schedules(self) -> dict[str, Schedule]:
+        """Its coefficients by name; they arrive as `Context.weights`."""
+
+    @property
+    def in_return_units(self) -> tuple[str, ...]:
+        """Which of them are multiplied by the span of the reward."""
+
+    def draw(self, shape: Shape, rng: torch.Generator) -> Tensors:
+        """Randomness of one update."""
+
+    def __call__(self, networks: Networks, rows: Batch, noise: Tensors, context: Context) -> ActorTerms:
+        """The loss on normalised rows (B,)."""
+
+
+Aggregate = Literal["mean", "min", "pairs"]
+
+
+def aggregate(values: Tensor, how: Aggregate) -> Tensor:
+    """One value (B,) from those of the members (E, B): mean, minimum, or mean of the pairs' minima."""
+    if how == "mean":
+        return values.mean(0)
+    return values.amin(0) if how == "min" else pair_minima(values).mean(0)
+
+
+def _require_aggregate(value: str) -> None:
+    if value not in ("mean", "min", "pairs"):
+        raise ValueError(f"actor_loss.value {value!r} is none of 'mean', 'min', 'pairs'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,18 +71,167 @@ class SoftActorCritic:
     """`mean(alpha * log pi - Q)`, Q aggregated over the ensemble (Haarnoja et al. 2018; mean as in RLPD).
 
     Attributes:
-        value: how the members' values become one: their mean or their minimum.
+        value: how the members' values become one.
         anchor: what ties the actor to the policy it began as, or None.
     """
 
-    value: Literal["mean", "min"] = "mean"
+    value: Aggregate = "mean"
     anchor: ModeDistance | None = None
 
     def __post_init__(self) -> None:
-        if self.value not in ("mean", "min"):
-            raise ValueError(f"actor_loss.value {self.value!r} is neither 'mean' nor 'min'")
+        _require_aggregate(self.value)
 
-    def __call__(self, values: Tensor, log_prob: Tensor, alpha: Tensor) -> Tensor:
-        """Scalar loss without the anchor. Values: (E, B), log_prob: (B,), alpha: scalar."""
-        aggregate = values.mean(0) if self.value == "mean" else values.amin(0)
-        return (alpha * log_prob - aggregate).mean()
+    @property
+    def trains(self) -> tuple[str, ...]:
+        return ("actor",)
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        return ()
+
+    @property
+    def schedules(self) -> dict[str, Schedule]:
+        return {"anchor": self.anchor.weight} if self.anchor else {}
+
+    @property
+    def in_return_units(self) -> tuple[str, ...]:
+        return ("anchor",)
+
+    def draw(self, shape: Shape, rng: torch.Generator) -> Tensors:
+        return {"action": normal(rng, 1, shape.batch, shape.action)}
+
+    def __call__(self, networks: Networks, rows: Batch, noise: Tensors, context: Context) -> ActorTerms:
+        (action,), (log_prob,) = sampled_actions(networks["actor"], rows.observation, noise["action"])
+        value = aggregate(action_values(networks["critics"], rows.observation, action), self.value)
+        loss = (networks["temperature"]["log_alpha"].exp().detach() * log_prob - value).mean()
+        if self.anchor is not None:
+            loss = loss + context.weights["anchor"] * self.anchor(networks, rows.observation)
+        return ActorTerms(loss, log_prob)
+
+
+@dataclass(frozen=True, slots=True)
+class DeterministicPolicy:
+    """`-Q(s, mode) / scale` with what holds it back (TD3, Fujimoto et al. 2018; TD3+BC, Fujimoto & Gu 2021).
+
+    Attributes:
+        value: how the members' values become one.
+        normalise: scale is the mean of |Q| over the batch instead of 1.
+        cloning: distance to the actions of the batch, or None.
+        speed_limit: bound on the distance to the averaged actor, or None.
+        blend: with it, `(1 - k) Q_offline + k Q` of the first members counts (OPT); k against steps.
+    """
+
+    value: Aggregate = "mean"
+    normalise: bool = True
+    cloning: DataCloning | None = None
+    speed_limit: SpeedLimit | None = None
+    blend: Schedule | None = None
+
+    def __post_init__(self) -> None:
+        _require_aggregate(self.value)
+
+    @property
+    def trains(self) -> tuple[str, ...]:
+        return ("actor",) if self.speed_limit is None else ("actor", "multiplier")
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        limited = () if self.speed_limit is None else ("average", "multiplier")
+        return limited if self.blend is None else (*limited, "offline_critics")
+
+    @property
+    def schedules(self) -> dict[str, Schedule]:
+        cloning = {"cloning": self.cloning.weight} if self.cloning else {}
+        return cloning | ({"blend": self.blend} if self.blend else {})
+
+    @property
+    def in_return_units(self) -> tuple[str, ...]:
+        return ()
+
+    def draw(self, shape: Shape, rng: torch.Generator) -> Tensors:
+        return {}
+
+    def __call__(self, networks: Networks, rows: Batch, noise: Tensors, context: Context) -> ActorTerms:
+        action = distribution(networks["actor"], rows.observation)[0].tanh()
+        value = self._value(networks, rows.observation, action, context)
+        scale = value.abs().mean().detach().clamp_min(1e-6) if self.normalise else 1.0
+        loss = -value.mean() / scale
+        if self.cloning is not None:
+            loss = loss + context.weights["cloning"] * self.cloning(action, rows.action)
+        if self.speed_limit is not None:
+            loss = loss + self.speed_limit(networks, rows.observation, action)
+        return ActorTerms(loss, None)
+
+    def _value(self, networks: Networks, observation: Tensor, action: Tensor, context: Context) -> Tensor:
+        fresh = action_values(networks["critics"], observation, action)
+        if self.blend is None:
+            return aggregate(fresh, self.value)
+        share = context.weights["blend"]
+        return (1.0 - share) * action_values(networks["offline_critics"], observation, action)[0] + share * fresh[0]
+
+
+@dataclass(frozen=True, slots=True)
+class AdvantageWeighted:
+    """`-log pi(a|s) * exp(A / temperature)`, the weight clipped (AWAC, Nair et al. 2020; IQL, equation 7).
+
+    Attributes:
+        temperature: what advantages are divided by.
+        baseline: `value`: A = min target Q - V; `policy`: A = min Q(s, a) - min Q(s, sampled action).
+        proposals: `data`: the actions of the batch; `composite`: the better of a sampled action and the reference's
+            mode, drawn by softmax with `inverse_temperature` (PEX).
+        largest_weight: the clip.
+    """
+
+    temperature: float
+    baseline: Literal["value", "policy"]
+    proposals: Literal["data", "composite"] = "data"
+    inverse_temperature: float = 10.0
+    largest_weight: float = 100.0
+
+    def __post_init__(self) -> None:
+        if self.baseline not in ("value", "policy"):
+            raise ValueError(f"actor_loss.baseline {self.baseline!r} is neither 'value' nor 'policy'")
+        if self.proposals not in ("data", "composite"):
+            raise ValueError(f"actor_loss.proposals {self.proposals!r} is neither 'data' nor 'composite'")
+        if not self.temperature > 0.0:
+            raise ValueError(f"actor_loss.temperature {self.temperature} must be positive")
+
+    @property
+    def trains(self) -> tuple[str, ...]:
+        return ("actor",)
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        return ("value",) if self.baseline == "value" else ()
+
+    @property
+    def schedules(self) -> dict[str, Schedule]:
+        return {}
+
+    @property
+    def in_return_units(self) -> tuple[str, ...]:
+        return ()
+
+    def draw(self, shape: Shape, rng: torch.Generator) -> Tensors:
+        return {"action": normal(rng, 1, shape.batch, shape.action), "choice": torch.rand(shape.batch, generator=rng)}
+
+    def __call__(self, networks: Networks, rows: Batch, noise: Tensors, context: Context) -> ActorTerms:
+        with torch.no_grad():
+            (sampled,), _ = sampled_actions(networks["actor"], rows.observation, noise["action"])
+            action = self._proposal(networks, rows, sampled, noise["choice"])
+            advantage = action_values(networks["targets"], rows.observation, action).amin(0)
+            if self.baseline == "value":
+                advantage = advantage - values(networks["value"], rows.observation)[0]
+            else:
+                advantage = advantage - action_values(networks["targets"], rows.observation, sampled).amin(0)
+            weight = (advantage / self.temperature).exp().clamp(max=self.largest_weight)
+        mean, log_std = distribution(networks["actor"], rows.observation)
+        return ActorTerms(-(weight * log_density(mean, log_std, action)).mean(), None)
+
+    def _proposal(self, networks: Networks, rows: Batch, sampled: Tensor, choice: Tensor) -> Tensor:
+        if self.proposals == "data":
+            return rows.action
+        reference = distribution(networks["reference"], rows.observation)[0].tanh()
+        value = action_values(networks["targets"], rows.observation, torch.stack([sampled, reference])).amin(0)
+        take_reference = choice < torch.sigmoid(self.inverse_temperature * (value[1] - value[0]))
+        return torch.where(take_reference[:, None], reference, sampled)

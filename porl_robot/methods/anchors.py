@@ -1,12 +1,17 @@
-"""What ties an actor to the policy it began as."""
+"""What holds an actor back."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+from porl_robot.methods.networks import Networks
 from porl_robot.methods.schedules import Schedule
+from porl_robot.policy.network import distribution
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +27,55 @@ class ModeDistance:
 
     weight: Schedule
 
-    def __call__(self, mean: Tensor, reference_mean: Tensor) -> Tensor:
-        """The distance (B,) before weighting, from the means before the tanh (B, A)."""
-        return (mean.tanh() - reference_mean.tanh()).square().sum(-1)
+    def __call__(self, networks: Networks, observation: Tensor) -> Tensor:
+        """The mean distance at normalised observations (B, D), before weighting."""
+        mean, _ = distribution(networks["actor"], observation)
+        with torch.no_grad():
+            reference, _ = distribution(networks["reference"], observation)
+        return (mean.tanh() - reference.tanh()).square().sum(-1).mean()
+
+
+@dataclass(frozen=True, slots=True)
+class DataCloning:
+    """`weight * mean squared difference of the mode and the action in the batch` (TD3+BC).
+
+    Attributes:
+        weight: against environment steps or episodes.
+    """
+
+    weight: Schedule
+
+    def __call__(self, action: Tensor, logged: Tensor) -> Tensor:
+        """The mean over rows and dimensions, before weighting. Both (B, A)."""
+        return (action - logged).square().mean()
+
+
+@dataclass(frozen=True, slots=True)
+class SpeedLimit:
+    """`softplus(eta) * (d - radius^2)`, d the squared distance per dimension to a slow average of the actor.
+
+    The constrained policy optimisation of TD3-C (arXiv 2303.17396), equations from memory of the idea: the average
+    moves, so this limits the speed of the actor, not where it ends. eta ascends while the constraint is broken.
+
+    Attributes:
+        radius: root mean square distance allowed per action dimension (our default: .05 of the range).
+    """
+
+    radius: float = 0.1
+
+    def __post_init__(self) -> None:
+        if not self.radius > 0.0:
+            raise ValueError(f"speed_limit.radius {self.radius} must be positive")
+
+    def __call__(self, networks: Networks, observation: Tensor, action: Tensor) -> Tensor:
+        """The term for actor and multiplier, at normalised observations (B, D) and modes (B, A)."""
+        with torch.no_grad():
+            average, _ = distribution(networks["average"], observation)
+        excess = (action - average.tanh()).square().mean() / self.radius**2 - 1.0
+        factor = F.softplus(networks["multiplier"]["log_weight"])
+        return factor.detach() * excess - factor * excess.detach()
+
+    @staticmethod
+    def start() -> float:
+        """The multiplier's parameter at which softplus is 1."""
+        return math.log(math.e - 1.0)

@@ -1,4 +1,4 @@
-"""Stacked ensembles of action-value networks: every member in one batched matrix product."""
+"""Stacked ensembles of value networks: every member in one batched matrix product."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ Parameters = dict[str, Tensor]
 
 def random_critics(
     members: int,
-    observation_size: int,
-    action_size: int,
+    input_size: int,
     hidden: tuple[int, ...],
     rng: torch.Generator,
     output_bias: float = 0.0,
@@ -22,9 +21,9 @@ def random_critics(
     """Fresh critics: `w<i>` (E, in, out), `b<i>` (E, 1, out), and a last layer `w_out` (E, 1, H), `b_out` (E, 1).
 
     Weights and biases are uniform in +-1/sqrt(fan in), torch's custom; `output_bias` is the value every member starts
-    at.
+    at. Inputs are observations, with actions behind them for action values.
     """
-    sizes = (observation_size + action_size, *hidden)
+    sizes = (input_size, *hidden)
     parameters: Parameters = {}
 
     def uniform(*shape: int, fan_in: int) -> Tensor:
@@ -43,16 +42,44 @@ def members_of(parameters: Parameters, indices: Tensor) -> Parameters:
     return {name: tensor[indices] for name, tensor in parameters.items()}
 
 
-def action_values(parameters: Parameters, observations: Tensor, actions: Tensor) -> Tensor:
-    """Q of every member, (E, B). Observations: (B, D), normalised; actions: (B, A).
+def values(parameters: Parameters, inputs: Tensor) -> Tensor:
+    """The output of every member, (E, N), for inputs (N, in).
 
     Layer normalisation without affine parameters and ReLU after every hidden layer.
     """
-    x = torch.cat([observations, actions], -1)
-    x = x.expand(parameters["b_out"].shape[0], -1, -1)
+    x = inputs.expand(parameters["b_out"].shape[0], -1, -1)
     layer = 0
     while f"w{layer}" in parameters:
         x = torch.baddbmm(parameters[f"b{layer}"], x, parameters[f"w{layer}"])
         x = F.layer_norm(x, x.shape[-1:]).relu()
         layer += 1
     return (x * parameters["w_out"]).sum(-1) + parameters["b_out"]
+
+
+def action_values(parameters: Parameters, observations: Tensor, actions: Tensor) -> Tensor:
+    """Q of every member. Observations: (B, D), normalised; actions: (B, A) give (E, B), (n, B, A) give (E, n, B)."""
+    if actions.dim() == 2:
+        return values(parameters, torch.cat([observations, actions], -1))
+    inputs = torch.cat([observations.expand(len(actions), -1, -1), actions], -1)
+    outputs = values(parameters, inputs.flatten(0, 1))
+    return outputs.view(len(outputs), *actions.shape[:2])
+
+
+def from_checkpoint(found: Parameters, members: int, rng: torch.Generator) -> Parameters:
+    """`members` critics out of `found`. Those that it lacks repeat it with every weight changed by about 5 %.
+
+    The change (our default) keeps copies from learning in step.
+    """
+    have = found["b_out"].shape[0]
+    index = torch.arange(members) % have
+    copied = {name: tensor[index].clone() for name, tensor in found.items()}
+    for tensor in copied.values():
+        tensor[have:] *= 1.0 + 0.05 * torch.randn(tensor[have:].shape, generator=rng)
+    return copied
+
+
+def without_actions(critics: Parameters, observation_size: int) -> Parameters:
+    """One state value from the first critic: its value at the action zero, in the middle of the action space."""
+    first = {name: tensor[:1].clone() for name, tensor in critics.items()}
+    first["w0"] = first["w0"][:, :observation_size]
+    return first

@@ -2,12 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from porl_robot.env import FloatArray
-from porl_robot.policy.inference import PolicyRunner
+from porl_robot.policy.inference import Agent
+from porl_robot.replay.record import Source
+
+_HALF_LOG_2PI = 0.9189385332046727
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When an action is asked for.
+
+    Attributes:
+        step: environment steps of the run so far. frame: of the episode so far.
+        recent: outcomes of the finished training episodes (1 success, 0 failure), in order.
+    """
+
+    step: int
+    frame: int
+    recent: Sequence[float] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Proposed:
+    """An action (A,) in [-1, 1], its log-density (NaN where it has none), and who asked for it."""
+
+    action: FloatArray
+    log_prob: float
+    source: Source = Source.POLICY
+
+
+class Explorer(Protocol):
+    """A rule for acting while learning."""
+
+    def act(
+        self, agent: Agent, reference: Agent, observation: FloatArray, moment: Moment, rng: np.random.Generator
+    ) -> Proposed:
+        """What to do at `observation` (D,). `reference` is the frozen policy the run began with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +58,70 @@ class SampleFromPolicy:
     uniform_steps: int = 0
 
     def act(
-        self, runner: PolicyRunner, observation: FloatArray, step: int, rng: np.random.Generator
-    ) -> tuple[FloatArray, float]:
-        """The action (A,) in [-1, 1] at environment step `step`, and its log-density."""
-        if step >= self.uniform_steps:
-            return runner.sample(observation, rng)
-        action = rng.uniform(-1.0, 1.0, runner.action_size)
-        return action, -runner.action_size * float(np.log(2.0))
+        self, agent: Agent, reference: Agent, observation: FloatArray, moment: Moment, rng: np.random.Generator
+    ) -> Proposed:
+        if moment.step >= self.uniform_steps:
+            return _sampled(agent, observation, rng)
+        action = rng.uniform(-1.0, 1.0, agent.action_size)
+        return Proposed(action, -agent.action_size * float(np.log(2.0)))
+
+
+@dataclass(frozen=True, slots=True)
+class ModePlusNoise:
+    """The policy's mode with Gaussian noise, clipped to the action space (TD3).
+
+    Attributes:
+        std: of the noise, in units of the action.
+    """
+
+    std: float = 0.1
+
+    def act(
+        self, agent: Agent, reference: Agent, observation: FloatArray, moment: Moment, rng: np.random.Generator
+    ) -> Proposed:
+        noise = rng.standard_normal(agent.action_size)
+        log_prob = -float((0.5 * noise**2 + _HALF_LOG_2PI + np.log(self.std)).sum())
+        return Proposed(np.clip(agent.mode(observation) + self.std * noise, -1.0, 1.0), log_prob)
+
+
+@dataclass(frozen=True, slots=True)
+class GuideThenLearner:
+    """The reference acts first, the learner takes over after h steps of the episode (JSRL, arXiv 2204.02372).
+
+    h starts at `longest` and falls by one of `stages` whenever the success of the last `window` episodes at the
+    present h is at least `1 - tolerance` times the best seen at any h.
+
+    Attributes:
+        longest: steps the guide acts at first; an episode's usual length.
+        stages, window, tolerance: our defaults.
+    """
+
+    longest: int
+    stages: int = 10
+    window: int = 10
+    tolerance: float = 0.1
+
+    def act(
+        self, agent: Agent, reference: Agent, observation: FloatArray, moment: Moment, rng: np.random.Generator
+    ) -> Proposed:
+        if moment.frame >= self.guided_steps(moment.recent):
+            return _sampled(agent, observation, rng)
+        return Proposed(reference.mode(observation), float("nan"), Source.GUIDE)
+
+    def guided_steps(self, outcomes: Sequence[float]) -> int:
+        """h after these outcomes."""
+        stage, begun, best = 0, 0, 0.0
+        while stage < self.stages and begun + self.window <= len(outcomes):
+            recent = outcomes[begun : begun + self.window]
+            success = sum(recent) / self.window
+            best = max(best, success)
+            if success >= (1.0 - self.tolerance) * best:
+                stage, begun = stage + 1, begun + self.window
+            else:
+                begun += 1
+        return round(self.longest * (1.0 - stage / self.stages))
+
+
+def _sampled(agent: Agent, observation: FloatArray, rng: np.random.Generator) -> Proposed:
+    action, log_prob = agent.sample(observation, rng)
+    return Proposed(action, log_prob, Source.GUIDE if np.isnan(log_prob) else Source.POLICY)

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
 
-from porl_robot.methods.actor_losses import SoftActorCritic
-from porl_robot.methods.critic_losses import TemporalDifference
-from porl_robot.methods.explorers import SampleFromPolicy
-from porl_robot.methods.targets import MinOfRandomSubset
+from porl_robot.methods.actor_losses import ActorLoss
+from porl_robot.methods.behaviours import Composite
+from porl_robot.methods.critic_losses import CriticLoss
+from porl_robot.methods.explorers import Explorer
+from porl_robot.methods.replay_plans import ReplayPlan, Uniform
+from porl_robot.methods.targets import Target
 from porl_robot.methods.warm_up import WarmUp, require_rate, require_share
 from porl_robot.policy.network import log_std_head
+
+
+class _Part(Protocol):
+    @property
+    def networks(self) -> tuple[str, ...]: ...
+
+
+REQUIREMENTS = ("policy", "critics", "offline_data")
+"""What a method may ask the user for: a policy, critics beside it, a log whose transitions it keeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +52,26 @@ class ActorInit:
 
 @dataclass(frozen=True, slots=True)
 class CriticTraining:
-    """How critics follow their targets online: Adam's learning rate, and the Polyak rate of the target critics."""
+    """Where critics come from and how they follow their targets.
+
+    Attributes:
+        learning_rate: of Adam. tau: Polyak rate of the target critics.
+        source: random weights, or those beside the policy.
+        members: critics in the ensemble; None for as many as the learner has by default.
+    """
 
     learning_rate: float
     tau: float
+    source: Literal["random", "checkpoint"] = "random"
+    members: int | None = None
 
     def __post_init__(self) -> None:
         require_rate("critic.learning_rate", self.learning_rate)
         require_share("critic.tau", self.tau)
+        if self.source not in ("random", "checkpoint"):
+            raise ValueError(f"critic.source {self.source!r} is neither 'random' nor 'checkpoint'")
+        if self.members is not None and self.members < 1:
+            raise ValueError(f"critic.members {self.members} must be at least 1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +79,17 @@ class Temperature:
     """The entropy bonus of soft actor-critic, tuned towards a target entropy.
 
     Attributes:
-        initial: alpha at the start.
+        initial: alpha at the start; None takes it from the checkpoint of the critics.
         learning_rate: of Adam on log alpha; 0 fixes alpha.
         target_entropy: [nats]; None means minus the number of action dimensions.
     """
 
-    initial: float
+    initial: float | None
     learning_rate: float
-    target_entropy: float | None
+    target_entropy: float | None = None
 
     def __post_init__(self) -> None:
-        if not self.initial > 0.0:
+        if self.initial is not None and not self.initial > 0.0:
             raise ValueError(f"temperature.initial {self.initial} must be positive")
         require_rate("temperature.learning_rate", self.learning_rate)
 
@@ -76,16 +99,45 @@ class Method:
     """A composition of parts; nothing that runs it asks for its name.
 
     Attributes:
-        requires: what the user has to give (`policy`), checked before anything moves.
+        requires: what the user has to give, of `REQUIREMENTS`, checked before anything moves.
+        behaviour: what acts; None for the actor alone.
+        offline_updates: critic updates of its pre-training on a log; None where it has no such phase.
+        pretraining: the method that `pretrain` is advised to run for the policy this one begins with.
     """
 
     name: str
     requires: tuple[str, ...]
     actor: ActorInit
-    explorer: SampleFromPolicy
-    target: MinOfRandomSubset
-    critic_loss: TemporalDifference
+    explorer: Explorer
+    target: Target
+    critic_loss: CriticLoss
     critic: CriticTraining
-    actor_loss: SoftActorCritic
+    actor_loss: ActorLoss
     temperature: Temperature
     warm_up: WarmUp
+    replay: ReplayPlan = field(default_factory=Uniform)
+    behaviour: Composite | None = None
+    offline_updates: int | None = None
+    pretraining: str = "bc"
+
+    def __post_init__(self) -> None:
+        for item in self.requires:
+            if item not in REQUIREMENTS:
+                raise ValueError(f"requires {item!r}: expected some of {', '.join(REQUIREMENTS)}")
+        if self.offline_updates is not None and self.offline_updates < 1:
+            raise ValueError(f"offline_updates {self.offline_updates} must be at least 1")
+
+    @property
+    def networks(self) -> frozenset[str]:
+        """Groups of parameters its parts ask for beyond actor, reference, critics, targets and temperature."""
+        parts: list[_Part | None] = [self.target, self.critic_loss, self.actor_loss, self.replay, self.behaviour]
+        if self.warm_up.fit is not None:
+            parts.append(self.warm_up.fit.critic_loss)
+        return frozenset(group for part in parts if part is not None for group in part.networks)
+
+    @property
+    def needs_returns(self) -> bool:
+        """Whether its rows have to carry discounted returns."""
+        fit = self.warm_up.fit
+        fitted = fit is not None and fit.critic_loss is not None and fit.critic_loss.needs_returns
+        return self.critic_loss.needs_returns or fitted

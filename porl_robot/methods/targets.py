@@ -3,60 +3,106 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from porl_robot.methods.critics import Parameters, action_values, members_of
+from porl_robot.methods.critics import action_values, values
+from porl_robot.methods.heads import Heads
+from porl_robot.methods.networks import Context, Networks, Shape, Tensors
+from porl_robot.methods.next_actions import NextAction
+from porl_robot.replay.buffer import Batch
+
+
+class Target(Protocol):
+    """A rule for targets."""
+
+    discount: float
+    n_step: int
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """Groups it needs beyond actor and critics."""
+
+    def draw(self, shape: Shape, rng: torch.Generator) -> Tensors:
+        """Randomness of K updates."""
+
+    def __call__(self, networks: Networks, bank: str, rows: Batch, noise: Tensors, context: Context) -> Tensor:
+        """Targets (B,) for all critics, or (E, B) for each, from the target critics `bank`. Rows: normalised, (B,)."""
 
 
 @dataclass(frozen=True, slots=True)
-class MinOfRandomSubset:
-    """`y = r + discount * not_terminated * min over a random subset of the target critics` (REDQ, Chen et al. 2021).
+class Bootstrap:
+    """`y = reward + discount^n * not_terminated * value of the next action`, within the bounds of the task.
 
-    The next action is the actor's sample. Truncated steps keep the bootstrap, terminated steps drop it.
+    Truncated steps keep the bootstrap, terminated steps drop it. Of several candidates the best one counts, by the
+    aggregate of the heads.
 
     Attributes:
-        size: critics in the subset, drawn without replacement for every update.
         discount: in (0, 1).
+        next_action: the candidates. heads: the aggregate.
         entropy_backup: whether `alpha * log pi` of the next action is subtracted (off in PORL, WSRL, Cal-QL).
+        n_step: steps of reward before the bootstrap.
     """
 
-    size: int
     discount: float
-    entropy_backup: bool
+    next_action: NextAction
+    heads: Heads
+    entropy_backup: bool = False
+    n_step: int = 1
 
     def __post_init__(self) -> None:
-        if self.size < 1:
-            raise ValueError(f"target.size {self.size} must be at least 1")
-        if not 0.0 < self.discount < 1.0:
-            raise ValueError(f"target.discount {self.discount} is outside (0, 1)")
+        _require(self.discount, self.n_step)
 
-    def draw_subsets(self, updates: int, members: int, rng: torch.Generator) -> Tensor:
-        """Indices of the critics each update bootstraps from. Shape (updates, min(size, members))."""
-        ranks = torch.rand(updates, members, generator=rng, device=rng.device)
-        return ranks.argsort(1)[:, : self.size]
+    @property
+    def networks(self) -> tuple[str, ...]:
+        return self.next_action.networks
 
-    def bounds(self, rewards: tuple[float, float] | None) -> tuple[float, float]:
-        """Smallest and largest return that rewards within `rewards` can add up to."""
-        if rewards is None:
-            return float("-inf"), float("inf")
-        scale = 1.0 / (1.0 - self.discount)
-        return min(rewards[0] * scale, rewards[0]), max(rewards[1] * scale, rewards[1])
+    def draw(self, shape: Shape, rng: torch.Generator) -> Tensors:
+        return self.next_action.draw(shape, rng) | self.heads.draw(shape, rng)
 
-    def __call__(
-        self,
-        critics: Parameters,
-        subset: Tensor,
-        reward: Tensor,
-        not_terminated: Tensor,
-        next_observation: Tensor,
-        next_action: Tensor,
-        entropy_cost: Tensor,
-        bounds: tuple[float, float],
-    ) -> Tensor:
-        """Targets (B,). `subset` (M,) indexes the target critics; `entropy_cost` (B,) is `alpha * log pi`."""
-        value = action_values(members_of(critics, subset), next_observation, next_action).amin(0)
+    def __call__(self, networks: Networks, bank: str, rows: Batch, noise: Tensors, context: Context) -> Tensor:
+        candidates = self.next_action(networks, rows.next_observation, noise)
+        asked = self.heads.select(networks[bank], noise)
+        value = self.heads.reduce(action_values(asked, rows.next_observation, candidates.actions))
         if self.entropy_backup:
-            value = value - entropy_cost
-        return (reward + self.discount * not_terminated * value).clamp(*bounds)
+            value = value - networks["temperature"]["log_alpha"].exp() * candidates.log_prob
+        return (rows.reward + rows.discount * value.amax(-2)).clamp(*context.value_bounds)
+
+
+@dataclass(frozen=True, slots=True)
+class StateValue:
+    """`y = reward + discount^n * not_terminated * V(next)` (IQL, Kostrikov et al. 2022, equation 6)."""
+
+    discount: float
+    n_step: int = 1
+
+    def __post_init__(self) -> None:
+        _require(self.discount, self.n_step)
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        return ("value",)
+
+    def draw(self, shape: Shape, rng: torch.Generator) -> Tensors:
+        return {}
+
+    def __call__(self, networks: Networks, bank: str, rows: Batch, noise: Tensors, context: Context) -> Tensor:
+        value = values(networks["value"], rows.next_observation)[0]
+        return (rows.reward + rows.discount * value).clamp(*context.value_bounds)
+
+
+def return_bounds(discount: float, rewards: tuple[float, float] | None) -> tuple[float, float]:
+    """Smallest and largest return that rewards within `rewards` can add up to."""
+    if rewards is None:
+        return float("-inf"), float("inf")
+    scale = 1.0 / (1.0 - discount)
+    return min(rewards[0] * scale, rewards[0]), max(rewards[1] * scale, rewards[1])
+
+
+def _require(discount: float, n_step: int) -> None:
+    if not 0.0 < discount < 1.0:
+        raise ValueError(f"target.discount {discount} is outside (0, 1)")
+    if n_step < 1:
+        raise ValueError(f"target.n_step {n_step} must be at least 1")

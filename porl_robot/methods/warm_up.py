@@ -8,6 +8,8 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from porl_robot.env import FloatArray
+from porl_robot.methods.critic_losses import CriticLoss
+from porl_robot.methods.replay_plans import ReplayPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +33,18 @@ class Evidence:
 class Fit:
     """Rapid critic initialisation by gradient steps with the actor frozen.
 
-    The last-layer bias starts at the mean discounted return of the pre-sample.
+    The last-layer bias of fresh critics starts at the mean discounted return of the pre-sample.
+
+    Attributes:
+        updates: gradient steps. learning_rate: of Adam. tau: Polyak rate of the targets.
+        critic_loss, replay: what to fit and to which rows; None for those of the method.
     """
 
     updates: int
     learning_rate: float
     tau: float
+    critic_loss: CriticLoss | None = None
+    replay: ReplayPlan | None = None
 
     def __post_init__(self) -> None:
         if self.updates < 1:

@@ -37,6 +37,7 @@ class CloningConfig:
         learning_rate: of Adam, decayed linearly to zero over `steps`.
         validation_share: share of the episodes held out.
         validate_every: steps between two looks at the held-out episodes.
+        steps: gradient steps by default.
         patience: stop after so many steps without a better validation loss, and keep the best policy; None trains to
             the end and keeps the last. None is the default because held-out likelihood says little about success: on
             arm_lift the best validation loss comes at step 100-600, where the policy succeeds .15-.4, against .6-.9
@@ -48,10 +49,11 @@ class CloningConfig:
     learning_rate: float = 1e-3
     validation_share: float = 0.1
     validate_every: int = 100
+    steps: int = 3000
     patience: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("batch_size", "validate_every"):
+        for name in ("batch_size", "validate_every", "steps"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} {getattr(self, name)} must be at least 1")
         if not self.hidden or min(self.hidden) < 1:
@@ -97,7 +99,7 @@ def clone(
     """
     rng = torch.Generator().manual_seed(seed)
     held_out = _held_out_rows(episode_ends, config.validation_share, seed)
-    train, validation = (_tensors(observations[rows], actions[rows]) for rows in (~held_out, held_out))
+    train, validation = (action_tensors(observations[rows], actions[rows]) for rows in (~held_out, held_out))
     parameters = random_parameters(spec, rng)
     parameters["observation.mean"] = train[0].mean(0)
     parameters["observation.std"] = train[0].std(0).clamp_min(STD_FLOOR)
@@ -111,7 +113,7 @@ def clone(
     step, train_loss = 0, float("nan")
     while step < steps and (config.patience is None or step - kept.kept_step < config.patience):
         rows = torch.randint(len(train[0]), (config.batch_size,), generator=rng)
-        loss = _negative_log_likelihood(parameters, train[0][rows], train[1][rows])
+        loss = negative_log_likelihood(parameters, train[0][rows], train[1][rows])
         for weight, gradient in zip(weights, torch.autograd.grad(loss, weights), strict=True):
             weight.grad = gradient
         optimizer.step()
@@ -120,21 +122,22 @@ def clone(
         train_loss = loss.item() if step == 1 else 0.98 * train_loss + 0.02 * loss.item()
         if step % config.validate_every == 0 or step == steps:
             with torch.no_grad():
-                validation_loss = _negative_log_likelihood(parameters, *validation).item()
+                validation_loss = negative_log_likelihood(parameters, *validation).item()
             progress(step, train_loss, validation_loss)
             if config.patience is None or validation_loss < kept.validation_loss:
                 kept = Cloned(to_policy(parameters, spec), step, step, train_loss, validation_loss)
     return replace(kept, steps=step, train_loss=train_loss)
 
 
-def _negative_log_likelihood(parameters: Parameters, normalised: Tensor, before_tanh: Tensor) -> Tensor:
+def negative_log_likelihood(parameters: Parameters, normalised: Tensor, before_tanh: Tensor) -> Tensor:
     """Of the Gaussian before the tanh, whose change of variables does not depend on the parameters."""
     mean, log_std = distribution(parameters, normalised)
     z = (before_tanh - mean) * torch.exp(-log_std)
     return (0.5 * z.square() + log_std + _HALF_LOG_2PI).sum(-1).mean()
 
 
-def _tensors(observations: FloatArray, actions: FloatArray) -> tuple[Tensor, Tensor]:
+def action_tensors(observations: FloatArray, actions: FloatArray) -> tuple[Tensor, Tensor]:
+    """Observations, and actions before the tanh."""
     clipped = np.clip(actions, -ACTION_CLIP, ACTION_CLIP)
     return (
         torch.tensor(observations, dtype=torch.float32),

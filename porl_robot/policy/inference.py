@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +11,21 @@ import numpy.typing as npt
 from porl_robot.env import FloatArray
 from porl_robot.policy.spec import LOG_STD_RANGE, OBSERVATION_CLIP, Policy
 
+Float32 = npt.NDArray[np.float32]
+
 _LOG_2PI = math.log(2 * math.pi)
+
+
+class Agent(Protocol):
+    """Whatever acts."""
+
+    action_size: int
+
+    def mode(self, observation: FloatArray) -> Float32:
+        """The action (A,) it thinks best at the observation (D,)."""
+
+    def sample(self, observation: FloatArray, rng: np.random.Generator) -> tuple[Float32, float]:
+        """An action (A,) to try, and its log-density; NaN where a frozen reference chose it."""
 
 
 class PolicyRunner:
@@ -30,14 +45,14 @@ class PolicyRunner:
         self._head_bias = np.concatenate([weights["mean.bias"], weights["log_std.bias"]])
         self.action_size = policy.spec.action_size
 
-    def mode(self, observation: FloatArray) -> npt.NDArray[np.float32]:
+    def mode(self, observation: FloatArray) -> Float32:
         """The deterministic action tanh(mean). Observation (D,), action (A,) in (-1, 1)."""
-        mean, _ = self._distribution(observation)
+        mean, _ = self._distribution(self.normalised(observation))
         return np.tanh(mean)
 
-    def sample(self, observation: FloatArray, rng: np.random.Generator) -> tuple[npt.NDArray[np.float32], float]:
+    def sample(self, observation: FloatArray, rng: np.random.Generator) -> tuple[Float32, float]:
         """A sampled action (A,) in (-1, 1) and its log-density (with the tanh's change of variables)."""
-        mean, log_std = self._distribution(observation)
+        mean, log_std = self._distribution(self.normalised(observation))
         noise = rng.standard_normal(self.action_size, dtype=np.float32)
         before_tanh = mean + np.exp(log_std) * noise
         # log(1 - tanh(u)^2) in a form that does not cancel for large |u|.
@@ -45,9 +60,12 @@ class PolicyRunner:
         log_prob = (-0.5 * (noise**2 + _LOG_2PI) - log_std - log_slope).sum()
         return np.tanh(before_tanh), float(log_prob)
 
-    def _distribution(self, observation: FloatArray) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    def normalised(self, observation: FloatArray) -> Float32:
+        """The observation (D,) as actor and critics see it."""
+        return np.clip((observation - self._mean) / self._std, -OBSERVATION_CLIP, OBSERVATION_CLIP).astype(np.float32)
+
+    def _distribution(self, x: Float32) -> tuple[Float32, Float32]:
         """Mean and log standard deviation before the tanh, (A,) each."""
-        x = np.clip((observation - self._mean) / self._std, -OBSERVATION_CLIP, OBSERVATION_CLIP)
         for weight, bias in self._layers:
             x = np.maximum(x @ weight + bias, 0.0)
         heads = x @ self._heads + self._head_bias

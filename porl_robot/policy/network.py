@@ -95,8 +95,19 @@ def distribution(parameters: Parameters, normalised: Tensor) -> tuple[Tensor, Te
 
 
 def sample(mean: Tensor, log_std: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-    """Reparameterised actions (B, A) in (-1, 1) and their log-densities (B,). Noise: standard normal (B, A)."""
+    """Reparameterised actions (..., A) in (-1, 1) and their log-densities (...,). Noise: standard normal (..., A)."""
     before_tanh = mean + log_std.exp() * noise
+    return before_tanh.tanh(), _log_density(before_tanh, noise, log_std)
+
+
+def _log_density(before_tanh: Tensor, noise: Tensor, log_std: Tensor) -> Tensor:
+    """Of tanh(before_tanh), with the tanh's change of variables, summed over dimensions."""
     log_slope = 2.0 * (math.log(2.0) - before_tanh - torch.nn.functional.softplus(-2.0 * before_tanh))
-    log_prob = (-0.5 * (noise.square() + _LOG_2PI) - log_std - log_slope).sum(-1)
-    return before_tanh.tanh(), log_prob
+    return (-0.5 * (noise.square() + _LOG_2PI) - log_std - log_slope).sum(-1)
+
+
+def log_density(mean: Tensor, log_std: Tensor, actions: Tensor) -> Tensor:
+    """Log-density (B,) of given actions (B, A), taken as at most .99999 in size, where the tanh has an inverse."""
+    before_tanh = torch.atanh(actions.clamp(-0.99999, 0.99999))
+    noise = (before_tanh - mean) * (-log_std).exp()
+    return _log_density(before_tanh, noise, log_std)

@@ -9,20 +9,33 @@ import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
+from torch import Tensor
 
 from porl_robot.env import Demonstrator, RobotEnv
 from porl_robot.errors import UsageError, UserError
 from porl_robot.files import replace_file
 from porl_robot.learner.learner import LearnerConfig
+from porl_robot.learner.networks_file import CRITICS
 from porl_robot.methods.method import Method
 from porl_robot.paths import data_dir
+from porl_robot.policy.checkpoint import DESCRIPTION as POLICY
 from porl_robot.policy.checkpoint import load_policy
 from porl_robot.policy.cloning import CloningConfig
+from porl_robot.policy.curriculum import CurriculumConfig
+from porl_robot.policy.network import random_parameters, to_policy
+from porl_robot.policy.spec import STD_FLOOR, Policy, PolicySpec
 from porl_robot.replay.log import log_info
 from porl_robot.replay.record import LogSpec
+from porl_robot.seeds import Stream, derive
 from porl_robot.verbs.compose import CONFIG_NAME
 from porl_robot.verbs.kinds import require_kinds
 
+ACTOR_HIDDEN = (128, 128)
+"""Widths of a random actor's hidden layers, those of cloning."""
+
+_KEYS = {"policy": "policy", "critics": "policy", "offline_data": "log"}
+_WRITTEN_BY = {"policy": "written by pretrain or finetune", "log": "written by collect or finetune"}
+_WITHOUT = {"policy": "method=sac_scratch starts without", "log": "method=porl needs the policy alone"}
 _RUN_FILES = ("summary.json", CONFIG_NAME, "log.zarr", "journal", "policy.json")
 
 
@@ -72,12 +85,13 @@ def check(config: DictConfig) -> None:
     """
     inputs: tuple[str, ...] = ("policy", "log")
     if "learner" in config:
-        method = make_method(config)
         make_learner_config(config)
+    if "policy" in config and "method" in config:
+        method = make_method(config)
         require_inputs(method, config)
-        inputs = method.requires
-    elif "method" in config:
-        make_cloning(config)
+        inputs = tuple(_KEYS[item] for item in method.requires)
+    elif "log" in config:
+        make_pretraining(config)
     if "skill" in config:
         require_demonstrator(config)
     if "policy" in inputs and config.get("policy"):
@@ -93,10 +107,15 @@ def require_inputs(method: Method, config: DictConfig) -> None:
         UsageError: names the missing item and a method that does without.
     """
     for item in method.requires:
-        if item in config and config[item] is None:
+        key = _KEYS[item]
+        if key in config and config[key] is None:
+            raise UsageError(f"method={method.name} needs {key}=FOLDER ({_WRITTEN_BY[key]}); {_WITHOUT[key]}")
+    if "critics" in method.requires and "policy" in config:
+        folder = Path(config.policy)
+        if not (folder / CRITICS).exists() and (folder / POLICY).exists():
             raise UsageError(
-                f"method={method.name} needs {item}=FOLDER (written by pretrain or finetune); method=sac_scratch "
-                "starts without"
+                f"method={method.name} needs critics beside the policy, {folder} has none ({CRITICS}): write both with "
+                f"pretrain method={method.pretraining}, or take method=porl, which needs the policy alone"
             )
 
 
@@ -151,16 +170,28 @@ def make_method(config: DictConfig) -> Method:
     return method
 
 
-def make_cloning(config: DictConfig) -> CloningConfig:
+def make_pretraining(config: DictConfig) -> CloningConfig | CurriculumConfig | Method:
     """The pre-training method of `config.method`.
 
     Raises:
         UsageError: the group's choice does not pre-train, or refuses its values.
     """
-    cloning = made(config.method, "method")
-    if not isinstance(cloning, CloningConfig):
-        raise UsageError(f"method={config.method.name}: fine-tunes; pretrain accepts bc")
-    return cloning
+    method = made(config.method, "method")
+    if isinstance(method, Method) and method.offline_updates is None:
+        paths = sorted((data_dir("configs") / "method").glob("*.yaml"))
+        able = [path.stem for path in paths if "offline_updates:" in path.read_text()]
+        raise UsageError(f"method={method.name}: only fine-tunes; pretrain accepts bc, coil, {', '.join(able)}")
+    assert isinstance(method, CloningConfig | CurriculumConfig | Method)
+    return method
+
+
+def random_policy(spec: PolicySpec, seed: int, observations: Tensor | None) -> Policy:
+    """An actor with random weights, its statistics those of `observations` (N, D), or zero and one."""
+    parameters = random_parameters(spec, torch.Generator().manual_seed(derive(seed, Stream.ACTOR)))
+    if observations is not None:
+        parameters["observation.mean"] = observations.mean(0).cpu()
+        parameters["observation.std"] = observations.std(0).clamp_min(STD_FLOOR).cpu()
+    return to_policy(parameters, spec)
 
 
 def make_learner_config(config: DictConfig) -> LearnerConfig:

@@ -10,8 +10,7 @@ from omegaconf import DictConfig
 
 from porl_robot.analysis.summary import rate, write_summary
 from porl_robot.control.evaluation import evaluate, start_seeds
-from porl_robot.policy.checkpoint import load_policy
-from porl_robot.policy.inference import PolicyRunner
+from porl_robot.learner.agent_file import load_agent
 from porl_robot.policy.spec import require_fit
 from porl_robot.seeds import Stream
 from porl_robot.verbs.build import make_env, new_out
@@ -19,15 +18,15 @@ from porl_robot.verbs.terminal import Terminal
 
 
 def run(config: DictConfig) -> int:
-    """Evaluates `config.policy` over `config.episodes` episodes."""
-    policy = load_policy(Path(config.policy))
+    """Evaluates what `config.policy` deploys over `config.episodes` episodes."""
+    policy, agent = load_agent(Path(config.policy))
     seeds = start_seeds(config.seed, Stream.EVALUATION_STARTS, config.episodes)
     with closing(make_env(config)) as env:
         require_fit(policy, env, config.policy)
         out = new_out(config)
         began = time.monotonic()
         with Terminal("evaluate", len(seeds), "episodes") as terminal:
-            result = evaluate(env, PolicyRunner(policy), seeds, config.sampled, terminal.advance)
+            result = evaluate(env, agent, seeds, config.sampled, terminal.advance)
     figures = rate("success", result.success, result.episodes)
     values = {
         "policy": config.policy,

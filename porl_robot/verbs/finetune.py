@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from omegaconf import DictConfig
 
 from porl_robot.analysis.report import read_metrics, write_report
@@ -21,28 +20,30 @@ from porl_robot.control.metrics import MetricsLog
 from porl_robot.control.run_state import RunState
 from porl_robot.env import RobotEnv
 from porl_robot.errors import UsageError
+from porl_robot.learner.agent_file import save_agent
 from porl_robot.learner.learner import Learner
+from porl_robot.learner.networks_file import load_networks
 from porl_robot.methods.method import Method
-from porl_robot.policy.checkpoint import load_policy, save_policy
-from porl_robot.policy.network import random_parameters, to_policy, with_constant_std
+from porl_robot.policy.checkpoint import load_policy
+from porl_robot.policy.network import with_constant_std
 from porl_robot.policy.spec import Policy, PolicySpec, require_fit
 from porl_robot.replay.buffer import ReplayBuffer
-from porl_robot.replay.log import read_log, repair_log
+from porl_robot.replay.log import LogData, read_log, repair_log, require_finite
 from porl_robot.replay.writer import LogWriter
-from porl_robot.seeds import Stream, derive
 from porl_robot.verbs.build import (
+    ACTOR_HIDDEN,
     log_spec,
     make_env,
     make_learner_config,
     make_method,
     new_out,
+    random_policy,
     require_inputs,
+    require_log_fit,
     require_new_out,
     save_config,
 )
 from porl_robot.verbs.terminal import Terminal
-
-_HIDDEN = (128, 128)
 
 
 def run(config: DictConfig) -> int:
@@ -50,16 +51,21 @@ def run(config: DictConfig) -> int:
     method = make_method(config)
     learner_config = make_learner_config(config)
     require_inputs(method, config)
-    given = load_policy(Path(config.policy)) if method.actor.source == "checkpoint" else None
+    given = load_policy(Path(config.policy)) if "policy" in method.requires else None
+    found = load_networks(Path(config.policy), given) if given and "critics" in method.requires else None
+    offline = _offline_data(config) if "offline_data" in method.requires else None
     if config.resume is None:
         require_new_out(Path(config.out))
     with ExitStack() as opened:
         env, evaluation_env = (opened.enter_context(closing(make_env(config))) for _ in range(2))
         if given is not None:
             require_fit(given, env, config.policy)
-        start = starting_policy(method, given, env, config.seed)
-        buffer = ReplayBuffer(config.steps, start.spec.observation_size, start.spec.action_size, learner_config.device)
-        learner = Learner(method, learner_config, start, buffer, env.reward_bounds, config.seed)
+        if offline is not None:
+            require_log_fit(offline.spec, env, config.log)
+        spaces = int(env.observation_space.shape[0]), int(env.action_space.shape[0])
+        buffer = ReplayBuffer(config.steps, *spaces, learner_config.device, offline)
+        start = starting_policy(method, given, env, config.seed, buffer)
+        learner = Learner(method, learner_config, start, buffer, env.reward_bounds, config.seed, given, found)
         if config.resume is None:
             out, state, missed = new_out(config), RunState(), 0
             log = opened.enter_context(LogWriter.create(out, log_spec(env)))
@@ -70,19 +76,19 @@ def run(config: DictConfig) -> int:
             save_config(config, out)
         title = f"finetune {env.name} {method.name}"
         terminal = opened.enter_context(Terminal(title, config.steps, "steps"))
-        for name in ("policy", "log"):
-            if config[name] is not None and name not in method.requires:
-                terminal.note(f"{name}={config[name]} is not used by {method.name}")
+        for key, item in (("policy", "policy"), ("log", "offline_data")):
+            if config[key] is not None and item not in method.requires:
+                terminal.note(f"{key}={config[key]} is not used by {method.name}")
         metrics = opened.enter_context(MetricsLog(out))
         run_config = RunConfig(
             config.steps, config.eval_every, config.eval_episodes, config.final_episodes, config.seed, out
         )
         tuning = FineTuning(env, evaluation_env, learner, log, metrics, run_config, state, terminal, missed)
-        sampled = tuning.measure_sampled(given) if given is not None else None
+        before = tuning.measure(given) if given is not None else None
         final = tuning.run()
-    summary = summarise(tuning, learner, run_config, final, sampled)
+    summary = summarise(tuning, learner, run_config, final, before)
     write_summary("finetune", out / "summary.json", summary)
-    save_policy(_finetuned(learner.policy(), summary, start), out)
+    save_agent(_finetuned(learner.policy(), summary, start), given or start, learner, out)
     write_report(out, summary, read_metrics(out / METRICS_FILE))
     terminal.note(_closing_line(summary))
     terminal.note(f"summary, policy and report: {out}")
@@ -97,20 +103,30 @@ def _finetuned(policy: Policy, summary: dict[str, Any], start: Policy) -> Policy
     return Policy(replace(policy.spec, provenance={**made, "parent": start.hash}), policy.weights)
 
 
-def starting_policy(method: Method, given: Policy | None, env: RobotEnv, seed: int) -> Policy:
-    """The actor a run begins with: `given`, or a random one."""
-    if given is None:
+def starting_policy(method: Method, given: Policy | None, env: RobotEnv, seed: int, buffer: ReplayBuffer) -> Policy:
+    """The actor a run begins with: `given`, or a random one that sees observations as `given` or the log does."""
+    start = given
+    if start is None or method.actor.source == "random":
         spec = PolicySpec(
             env=env.name,
             observation_size=int(env.observation_space.shape[0]),
             action_size=int(env.action_space.shape[0]),
             control_hz=env.control_hz,
-            hidden=_HIDDEN,
+            hidden=ACTOR_HIDDEN,
             provenance={"method": "random", "seed": seed},
         )
-        given = to_policy(random_parameters(spec, torch.Generator().manual_seed(derive(seed, Stream.ACTOR))), spec)
+        start = random_policy(spec, seed, buffer.observations() if buffer.offline else None)
+        if given is not None:
+            seen = {name: given.weights[name] for name in ("observation.mean", "observation.std")}
+            start = Policy(spec, {**start.weights, **seen})
     std = method.actor.initial_std
-    return given if std is None else with_constant_std(given, std)
+    return start if std is None else with_constant_std(start, std)
+
+
+def _offline_data(config: DictConfig) -> LogData:
+    log = read_log(Path(config.log))
+    require_finite(log)
+    return log
 
 
 def resume(out: Path, learner: Learner) -> tuple[RunState, int]:
@@ -137,11 +153,11 @@ def summarise(
     learner: Learner,
     config: RunConfig,
     final: EvaluationResult | None,
-    sampled: EvaluationResult | None,
+    before: tuple[EvaluationResult, EvaluationResult] | None,
 ) -> dict[str, Any]:
     """What `summary.json` says; keys as in `porl_robot.analysis.summary`."""
     state, method = tuning.state, learner.method
-    start = state.curve[0] if sampled is not None and state.curve else None
+    start, sampled = before or (None, None)
     return {
         "method": method.name,
         "env": tuning.env_name,
@@ -150,9 +166,9 @@ def summarise(
         "critic_updates": learner.critic_updates,
         "actor_updates": learner.actor_updates,
         "updates_per_step": tuning.updates_per_step,
-        "bc_success": start["success"] if start else None,
+        "bc_success": start.success if start else None,
         "bc_success_sampled": sampled.success if sampled else None,
-        "bc_return_mean": start["return_mean"] if start else None,
+        "bc_return_mean": start.return_mean if start else None,
         "curve": state.curve,
         "unfreeze_step": state.unfreeze_step,
         **learning_curve_metrics(state.curve, state.unfreeze_step),
@@ -163,7 +179,7 @@ def summarise(
         "cpu_s": state.cpu_s,
         "cpu_s_eval": state.cpu_s_eval,
         "stopped_because": tuning.stopped_because,
-        "initialised": ["critics"] if sampled is not None else ["actor", "critics"],
+        "initialised": [*(["actor"] if method.actor.source == "random" else []), *learner.initialised],
     }
 
 

@@ -1,4 +1,4 @@
-"""Clones a policy from a log and measures it, by its mode and by sampled actions."""
+"""Makes a policy from a log, by cloning or by offline reinforcement learning, and measures it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 import time
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig
 
@@ -13,40 +14,63 @@ from porl_robot.analysis.summary import rate, write_summary
 from porl_robot.control.evaluation import evaluate, start_seeds
 from porl_robot.env import RobotEnv
 from porl_robot.errors import UserError
+from porl_robot.learner.learner import Learner
+from porl_robot.learner.networks_file import save_networks
+from porl_robot.methods.method import Method
 from porl_robot.policy.checkpoint import save_policy
 from porl_robot.policy.cloning import Cloned, CloningConfig, clone
+from porl_robot.policy.curriculum import CurriculumConfig, clone_by_curriculum
 from porl_robot.policy.inference import PolicyRunner
 from porl_robot.policy.spec import Policy, PolicySpec
+from porl_robot.replay.buffer import ReplayBuffer
 from porl_robot.replay.log import LogData, read_log, require_finite
 from porl_robot.seeds import Stream
-from porl_robot.verbs.build import make_cloning, make_env, new_out, require_log_fit
+from porl_robot.verbs.build import (
+    ACTOR_HIDDEN,
+    make_env,
+    make_learner_config,
+    make_pretraining,
+    new_out,
+    random_policy,
+    require_log_fit,
+)
 from porl_robot.verbs.terminal import Terminal
+
+_ASSESS_EPISODES = 20
+_PROGRESS_EVERY = 250
 
 
 def run(config: DictConfig) -> int:
-    """Clones and evaluates."""
+    """Trains and evaluates."""
     began = time.monotonic()
-    cloning = make_cloning(config)
+    method = make_pretraining(config)
+    make_learner_config(config)
     log = read_log(Path(config.log))
     require_finite(log)
     if log.episodes < 2:
-        raise UserError(f"log {config.log}: holds {log.episodes} episodes, cloning needs 2 (one is held out)")
+        raise UserError(f"log {config.log}: holds {log.episodes} episodes, pre-training needs 2")
     with closing(make_env(config)) as env:
         require_log_fit(log.spec, env, config.log)
         out = new_out(config)
-        cloned = _cloned(config, cloning, log, out)
-        measured = _measured(config, cloned.policy, env)
+        if isinstance(method, Method):
+            trained = _by_reinforcement(config, method, log, env, out)
+        elif isinstance(method, CurriculumConfig):
+            trained = _by_curriculum(config, method, log, env)
+        else:
+            trained = _by_cloning(config, method, log)
+        save_policy(trained.policy, out)
+        measured = _measured(config, trained.policy, env)
     values = {
         "env": log.spec.env,
         "seed": config.seed,
-        "method": "bc",
+        "method": trained.policy.spec.provenance["method"],
         "log": config.log,
-        "steps": cloned.steps,
-        "kept_step": cloned.kept_step,
-        "train_loss": cloned.train_loss,
-        "validation_loss": cloned.validation_loss,
+        "steps": trained.steps,
+        "kept_step": trained.kept_step,
+        "train_loss": trained.train_loss,
+        "validation_loss": trained.validation_loss,
         "episodes": config.eval_episodes,
-        "policy_hash": cloned.policy.hash,
+        "policy_hash": trained.policy.hash,
         "wall_s": time.monotonic() - began,
     }
     write_summary("pretrain", out / "summary.json", values | measured)
@@ -55,37 +79,85 @@ def run(config: DictConfig) -> int:
 
 
 def log_hash(log: LogData) -> str:
-    """SHA-256 over what a policy is cloned from."""
+    """SHA-256 over what a policy is trained on."""
     digest = hashlib.sha256()
-    for array in (log.observation, log.action, log.episode_ends):
+    for array in (log.observation, log.action, log.reward, log.episode_ends):
         digest.update(array.tobytes())
     return digest.hexdigest()
 
 
-def _cloned(config: DictConfig, cloning: CloningConfig, log: LogData, out: Path) -> Cloned:
-    """Clones and saves the policy."""
-    spec = PolicySpec(
+def _spec(config: DictConfig, log: LogData, method: str, hidden: tuple[int, ...]) -> PolicySpec:
+    provenance: dict[str, Any] = {"method": method, "seed": config.seed}
+    return PolicySpec(
         env=log.spec.env,
         observation_size=log.spec.observation_size,
         action_size=log.spec.action_size,
         control_hz=log.spec.control_hz,
-        hidden=tuple(cloning.hidden),
-        provenance={"method": "bc", "seed": config.seed, "log": log_hash(log), "episodes": log.episodes},
+        hidden=hidden,
+        provenance=provenance | {"log": log_hash(log), "episodes": log.episodes},
     )
-    with Terminal("pretrain", config.steps, "steps") as terminal:
+
+
+def _by_cloning(config: DictConfig, cloning: CloningConfig, log: LogData) -> Cloned:
+    spec, steps = _spec(config, log, "bc", tuple(cloning.hidden)), config.steps or cloning.steps
+    with Terminal("pretrain", steps, "steps") as terminal:
         cloned = clone(
             log.observation,
             log.action,
             log.episode_ends,
             spec,
             cloning,
-            config.steps,
+            steps,
             config.seed,
             progress=lambda step, train, validation: terminal.progress(step, train=train, validation=validation),
         )
-        save_policy(cloned.policy, out)
         terminal.note(f"cloned in {cloned.steps} steps, kept the policy of step {cloned.kept_step}")
     return cloned
+
+
+def _by_curriculum(config: DictConfig, curriculum: CurriculumConfig, log: LogData, env: RobotEnv) -> Cloned:
+    spec = _spec(config, log, "coil", tuple(curriculum.hidden))
+    seeds = start_seeds(config.seed, Stream.TRAINING_STARTS, _ASSESS_EPISODES)
+
+    def assess(policy: Policy) -> float:
+        result = evaluate(env, PolicyRunner(policy), seeds)
+        return result.return_mean if result.success is None else result.success
+
+    with Terminal("pretrain", log.episodes, "episodes") as terminal:
+        cloned = clone_by_curriculum(
+            log.observation,
+            log.action,
+            log.reward,
+            log.episode_ends,
+            spec,
+            curriculum,
+            config.seed,
+            assess,
+            progress=lambda step, loss, left: terminal.progress(log.episodes - left, train=loss),
+        )
+        terminal.note(f"cloned in {cloned.steps} steps, kept the policy of step {cloned.kept_step}")
+    return cloned
+
+
+def _by_reinforcement(config: DictConfig, method: Method, log: LogData, env: RobotEnv, out: Path) -> Cloned:
+    """Trains actor and critics on the log alone, and saves the critics."""
+    learner_config = make_learner_config(config)
+    spec = _spec(config, log, method.name, ACTOR_HIDDEN)
+    buffer = ReplayBuffer(0, spec.observation_size, spec.action_size, learner_config.device, offline=log)
+    policy = random_policy(spec, config.seed, buffer.observations())
+    learner = Learner(method, learner_config, policy, buffer, env.reward_bounds, config.seed)
+    steps = config.steps or method.offline_updates
+    assert steps is not None
+    with Terminal(f"pretrain {method.name}", steps, "updates") as terminal:
+        metrics = {}
+        for step in range(1, steps + 1):
+            metrics = learner.offline_block()
+            if step % _PROGRESS_EVERY == 0:
+                shown = {name: value.item() for name, value in metrics.items()}
+                terminal.progress(step, **{name.replace("_", " "): value for name, value in shown.items()})
+        terminal.note(f"{steps} updates of actor and critics")
+    save_networks(learner, out)
+    return Cloned(learner.policy(), steps, steps, metrics["critic_loss"].item(), float("nan"))
 
 
 def _measured(config: DictConfig, policy: Policy, env: RobotEnv) -> dict[str, float | None]:

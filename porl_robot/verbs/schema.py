@@ -41,8 +41,9 @@ class PretrainKeys(Common):
     """Keys of `pretrain`."""
 
     method: Any = _key("how to pre-train (group)")
+    learner: Any = _key("sizes of the critics, for methods that have some (group)")
     log: str = _key("folder written by collect or finetune")
-    steps: int = _key("gradient steps at most", 3000, least=1)
+    steps: int | None = _key("gradient steps; left out, as many as the method says", None, least=1)
     eval_episodes: int = _key("episodes of each of the two evaluations", 100, least=1)
 
 

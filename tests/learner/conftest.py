@@ -9,8 +9,10 @@ from porl_robot.learner.learner import Learner, LearnerConfig
 from porl_robot.methods.actor_losses import SoftActorCritic
 from porl_robot.methods.critic_losses import TemporalDifference
 from porl_robot.methods.explorers import SampleFromPolicy
+from porl_robot.methods.heads import MinOfRandomSubset
 from porl_robot.methods.method import ActorInit, CriticTraining, Method, Temperature
-from porl_robot.methods.targets import MinOfRandomSubset
+from porl_robot.methods.next_actions import Sampled
+from porl_robot.methods.targets import Bootstrap
 from porl_robot.methods.warm_up import WarmUp
 from porl_robot.policy.spec import Policy, PolicySpec, weight_shapes
 from porl_robot.replay.buffer import ReplayBuffer
@@ -32,7 +34,7 @@ def make_method(**changes):
         "requires": (),
         "actor": ActorInit("checkpoint", None, 1e-3),
         "explorer": SampleFromPolicy(),
-        "target": MinOfRandomSubset(2, 0.9, entropy_backup=False),
+        "target": Bootstrap(0.9, Sampled(), MinOfRandomSubset(2)),
         "critic_loss": TemporalDifference(),
         "critic": CriticTraining(3e-3, 0.05),
         "actor_loss": SoftActorCritic("mean"),

@@ -38,7 +38,7 @@ def test_compiled_equals_eager(learner_of, method_of, anchored):
     for block in range(1, 51):
         metrics, expected = compiled.block(60, block), eager.block(60, block)
         if block in tolerances:
-            for group in ("actor.", "critics.", "targets.", "log_alpha"):
+            for group in ("actor.", "critics.", "targets.", "temperature."):
                 assert distance(compiled.state, eager.state, group) < tolerances[block], (block, group)
             assert metrics.keys() == expected.keys()
             for name, value in metrics.items():
@@ -77,7 +77,7 @@ def test_compiled_update_takes_over_in_the_background(learner_of):
         eager.block(60, step)
     eager.block(60, None)
     assert len(calls) == 10, "frozen blocks stay eager, all others are compiled"
-    for group in ("actor.", "critics.", "targets.", "log_alpha"):
+    for group in ("actor.", "critics.", "targets.", "temperature."):
         assert distance(switching.state, eager.state, group) < 1e-3
 
 

@@ -14,7 +14,7 @@ from porl_robot.methods.warm_up import Fit
 from porl_robot.policy.inference import PolicyRunner
 from porl_robot.replay.buffer import ReplayBuffer
 
-FROZEN = ("actor", "reference", "log_alpha", "actor_moments", "alpha_moments")
+FROZEN = ("actor", "reference", "temperature", "actor_moments", "temperature_moments")
 
 
 def snapshot(learner):
@@ -49,8 +49,8 @@ def test_frozen_actor_and_temperature_stay_bit_identical(learner_of, job):
             learner.block(60, None)
     after = changed(learner, before)
     assert not {name for name in after if name.split(".")[0] in FROZEN}
-    assert {f"critics.{name}" for name in learner.state.critics} <= after
-    assert {f"targets.{name}" for name in learner.state.targets} <= after
+    assert {f"critics.{name}" for name in learner.state.networks["critics"]} <= after
+    assert {f"targets.{name}" for name in learner.state.networks["targets"]} <= after
 
 
 def test_updates_are_counted(learner_of):
@@ -61,8 +61,9 @@ def test_updates_are_counted(learner_of):
     assert (learner.critic_updates, learner.actor_updates) == (25, 0)
     learner.block(60, 0)
     assert (learner.critic_updates, learner.actor_updates) == (29, 1)
-    assert learner.state.critic_moments.step == 29
-    assert learner.state.actor_moments.step == learner.state.alpha_moments.step == 1
+    moments = learner.state.moments
+    assert moments["critics"].step == 29
+    assert moments["actor"].step == moments["temperature"].step == 1
 
 
 def test_first_fit_begins_at_the_mean_return_later_ones_where_they_are(learner_of):
@@ -70,12 +71,13 @@ def test_first_fit_begins_at_the_mean_return_later_ones_where_they_are(learner_o
     learner.fit(60, still, 5)
     mean = float(learner.buffer.returns(0.9).mean())
     assert mean < -3.0
-    for critics in (learner.state.critics, learner.state.targets):
+    networks = learner.state.networks
+    for critics in (networks["critics"], networks["targets"]):
         assert torch.equal(critics["b_out"], torch.full((3, 1), mean))
     with torch.no_grad():
-        learner.state.critics["b_out"].fill_(5.0)
+        networks["critics"]["b_out"].fill_(5.0)
     learner.fit(60, still, 5)
-    assert torch.equal(learner.state.critics["b_out"], torch.full((3, 1), 5.0))
+    assert torch.equal(networks["critics"]["b_out"], torch.full((3, 1), 5.0))
 
 
 def test_fit_in_chunks_is_the_fit_in_one_go(learner_of):
@@ -107,7 +109,7 @@ def test_fit_without_a_finished_episode_keeps_its_critics_finite(policy_of, meth
         buffer.add(observation, rng.uniform(-1, 1, 2), following, -1.0, False, False)
     learner = Learner(method_of(), config_of(), policy_of(), buffer, (-1.0, 0.0), 0)
     learner.fit(30, Fit(10, 1e-3, 0.02), 10)
-    assert all(torch.isfinite(tensor).all() for tensor in learner.state.critics.values())
+    assert all(torch.isfinite(tensor).all() for tensor in learner.state.networks["critics"].values())
 
 
 def test_blocks_see_the_first_rows_only(learner_of):
@@ -127,17 +129,17 @@ def test_rates_of_the_method_reach_the_update(learner_of, method_of):
     before = snapshot(learner)
     learner.block(60, 1)
     groups = {name.split(".")[0] for name in changed(learner, before)}
-    assert groups == {"actor", "actor_moments", "critic_moments", "alpha_moments"}
-    assert learner.state.log_alpha.exp().item() == pytest.approx(0.3)
+    assert groups == {"actor", "actor_moments", "critics_moments", "temperature_moments"}
+    assert learner.state.networks["temperature"]["log_alpha"].exp().item() == pytest.approx(0.3)
 
 
 def test_anchor_weight_follows_its_schedule_in_units_of_the_reward_span(policy_of, method_of, config_of):
     anchored = method_of(actor_loss=SoftActorCritic("mean", ModeDistance(Linear(10.0, 3.0, 100))))
     for bounds, span in (((-1.0, 0.0), 1.0), ((-2.0, 3.0), 5.0), (None, 1.0)):
         learner = Learner(anchored, config_of(), policy_of(), ReplayBuffer(10, 3, 2), bounds, 0)
-        weights = [learner.anchor_weight(step) for step in (0, 50, 100, 1000)]
+        weights = [learner.weights(0, step)["anchor"] for step in (0, 50, 100, 1000)]
         assert weights == pytest.approx([10 * span, 6.5 * span, 3 * span, 3 * span])
-    assert Learner(method_of(), config_of(), policy_of(), ReplayBuffer(10, 3, 2), None, 0).anchor_weight(5) == 0.0
+    assert Learner(method_of(), config_of(), policy_of(), ReplayBuffer(10, 3, 2), None, 0).weights(0, 5) == {}
 
 
 def test_strong_anchor_holds_the_actor(learner_of, method_of):
@@ -160,8 +162,9 @@ def test_diagnosis_before_and_after_learning(learner_of):
     runner = PolicyRunner(learner.policy())
     observations = learner.buffer.all(60).observation
     modes = torch.tensor(np.array([runner.mode(o) for o in observations.numpy()]))
-    normalised = (observations - learner.state.actor["observation.mean"]) / learner.state.actor["observation.std"]
-    values = action_values(learner.state.critics, normalised.clamp(-10, 10), modes)
+    actor = learner.state.networks["actor"]
+    normalised = (observations - actor["observation.mean"]) / actor["observation.std"]
+    values = action_values(learner.state.networks["critics"], normalised.clamp(-10, 10), modes)
     assert before["q_mean"] == pytest.approx(values.mean().item(), rel=1e-4)
     assert before["q_std"] == pytest.approx(values.detach().numpy().std(0, ddof=1).mean(), rel=1e-4)
     assert not changed(learner, state)
@@ -176,9 +179,9 @@ def test_rank_correlation_is_that_of_mean_q_and_returns(learner_of):
     learner.fit(64, Fit(50, 3e-3, 0.05), 50)
     with torch.no_grad():
         batch = learner.buffer.all(60)
-        actor = learner.state.actor
+        actor = learner.state.networks["actor"]
         normalised = ((batch.observation - actor["observation.mean"]) / actor["observation.std"]).clamp(-10, 10)
-        values = action_values(learner.state.critics, normalised, batch.action).mean(0)
+        values = action_values(learner.state.networks["critics"], normalised, batch.action).mean(0)
     expected = spearmanr(values.numpy(), learner.buffer.returns(0.9)).statistic
     assert learner.rank_correlation(64) == pytest.approx(expected, abs=1e-4)
     assert learner.rank_correlation(20) == pytest.approx(
@@ -198,7 +201,7 @@ def test_rank_correlation_of_a_constant_return_is_nan(policy_of, method_of, conf
 def test_actor_that_is_no_longer_finite_is_refused(learner_of, broken, name):
     learner = learner_of()
     with torch.no_grad():
-        learner.state.actor[name].view(-1)[0] = broken
+        learner.state.networks["actor"][name].view(-1)[0] = broken
     with pytest.raises(UserError, match=f"no longer finite.*{name}") as caught:
         learner.policy()
     assert "\n" not in str(caught.value)

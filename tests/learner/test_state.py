@@ -3,30 +3,35 @@ import math
 import pytest
 import torch
 
-from porl_robot.learner.state import initial_state, restart_critics
+from porl_robot.learner.state import Sizes, initial_state, restart_critics
 
 
 @pytest.fixture
 def state(policy_of):
-    return initial_state(policy_of(), 3, (8, 8), 0.02, torch.Generator().manual_seed(0), torch.device("cpu"))
+    policy, reference, rng = policy_of(), policy_of(1), torch.Generator().manual_seed(0)
+    made, initialised = initial_state(policy, reference, Sizes(3, (8, 8)), 0.02, rng, torch.device("cpu"))
+    assert initialised == ["critics"]
+    return made
 
 
-def test_actor_and_reference_begin_as_the_policy_on_memory_of_their_own(policy_of, state):
-    policy = policy_of()
-    for name, array in policy.weights.items():
-        assert torch.equal(state.actor[name], torch.tensor(array))
-        assert torch.equal(state.reference[name], torch.tensor(array))
-        assert state.actor[name].data_ptr() != state.reference[name].data_ptr()
-    for name, tensor in state.critics.items():
-        assert torch.equal(tensor, state.targets[name])
-        assert tensor.data_ptr() != state.targets[name].data_ptr()
-    assert state.log_alpha.item() == pytest.approx(math.log(0.02))
+def test_actor_and_reference_begin_as_their_policies_on_memory_of_their_own(policy_of, state):
+    networks = state.networks
+    for group, policy in (("actor", policy_of()), ("reference", policy_of(1))):
+        for name, array in policy.weights.items():
+            assert torch.equal(networks[group][name], torch.tensor(array))
+    for name, tensor in networks["actor"].items():
+        assert tensor.data_ptr() != networks["reference"][name].data_ptr()
+    for name, tensor in networks["critics"].items():
+        assert torch.equal(tensor, networks["targets"][name])
+        assert tensor.data_ptr() != networks["targets"][name].data_ptr()
+    assert networks["temperature"]["log_alpha"].item() == pytest.approx(math.log(0.02))
 
 
 def test_only_what_is_trained_asks_for_gradients(state):
     asking = {name for name, tensor in state.tensors() if tensor.requires_grad}
-    trained = {f"actor.{name}" for name in state.actor if not name.startswith("observation.")}
-    assert asking == trained | {f"critics.{name}" for name in state.critics} | {"log_alpha"}
+    trained = {f"actor.{name}" for name in state.networks["actor"] if not name.startswith("observation.")}
+    critics = {f"critics.{name}" for name in state.networks["critics"]}
+    assert asking == trained | critics | {"temperature.log_alpha"}
 
 
 def test_every_tensor_is_listed_once(state):
@@ -34,12 +39,14 @@ def test_every_tensor_is_listed_once(state):
     places = [tensor.data_ptr() for _, tensor in state.tensors()]
     assert len(set(names)) == len(names)
     assert len(set(places)) == len(places)
-    trained = len(state.actor) - 2, len(state.critics), 1
-    networks = 2 * len(state.actor) + 2 * len(state.critics) + 1
+    actor, critics = len(state.networks["actor"]), len(state.networks["critics"])
+    trained = actor - 2, critics, 1
+    networks = 2 * actor + 2 * critics + 1
     assert len(names) == networks + sum(2 * count + 1 for count in trained)
 
 
 def test_restart_sets_the_level_of_every_member(state):
-    restart_critics(state, -7.5)
-    assert (state.critics["b_out"] == -7.5).all() and (state.targets["b_out"] == -7.5).all()
-    assert state.critics["b_out"].requires_grad
+    restart_critics(state, ["critics"], -7.5)
+    critics, targets = state.networks["critics"], state.networks["targets"]
+    assert (critics["b_out"] == -7.5).all() and (targets["b_out"] == -7.5).all()
+    assert critics["b_out"].requires_grad

@@ -12,6 +12,7 @@ import torch
 from porl_robot.errors import UserError
 from porl_robot.learner.learner import LearnerConfig
 from porl_robot.learner.thread import LearnerError, LearnerThread
+from porl_robot.policy.inference import PolicyRunner
 
 STEPS, FROZEN = 50, 15
 
@@ -29,6 +30,9 @@ class Stub:
 
     def policy(self):
         return self._policy
+
+    def agent(self, policy):
+        return PolicyRunner(policy)
 
     def block(self, rows, step):
         self.gate.wait(20.0)
@@ -53,7 +57,7 @@ def act(learner, lag, seed, within):
     for step in range(STEPS):
         snapshot = thread.current()
         versions.append(snapshot.version)
-        action, _ = snapshot.runner.sample(observation, rng)
+        action, _ = snapshot.agent.sample(observation, rng)
         following = (0.9 * observation + np.array([*action, 0.1])).astype("f4")
         learner.buffer.add(observation, action, following, -float(following @ following), False, step % 10 == 9)
         observation = following
@@ -231,7 +235,7 @@ def test_actor_that_diverges_ends_the_run_as_the_users_error(learner_of, within,
 
     def spoil(idle):
         with torch.no_grad():
-            idle.state.critics["w0"].fill_(float("nan"))
+            idle.state.networks["critics"]["w0"].fill_(float("nan"))
 
     within(lambda: thread.run_idle(spoil))
 

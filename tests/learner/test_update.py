@@ -1,6 +1,7 @@
 """The update against soft actor-critic as a textbook has it: one module per network, torch's Adam, step by step."""
 
 import copy
+import dataclasses
 import itertools
 
 import pytest
@@ -8,18 +9,21 @@ import torch
 from torch import nn
 
 from porl_robot.learner.optimizer import Moments
-from porl_robot.learner.state import LearnerState, initial_state
+from porl_robot.learner.state import LearnerState, Sizes, initial_state
 from porl_robot.learner.update import Coefficients, Losses, Noise, update_block
 from porl_robot.methods.actor_losses import SoftActorCritic
 from porl_robot.methods.anchors import ModeDistance
 from porl_robot.methods.critic_losses import TemporalDifference
+from porl_robot.methods.heads import MinOfRandomSubset
+from porl_robot.methods.next_actions import Sampled
 from porl_robot.methods.schedules import Constant
-from porl_robot.methods.targets import MinOfRandomSubset
+from porl_robot.methods.targets import Bootstrap
 from porl_robot.replay.buffer import Batch
 
 D, A, B = 3, 2, 12
-BOUNDS = (-10.0, 0.0)
-RATES = {"critic_rate": 3e-3, "tau": 0.05, "actor_rate": 1e-3, "alpha_rate": 2e-3, "anchor": 4.0}
+DISCOUNT, BOUNDS = 0.9, (-10.0, 0.0)
+RATES = {"critic_rate": 3e-3, "tau": 0.05, "actor_rate": 1e-3, "alpha_rate": 2e-3}
+ANCHOR = 4.0
 
 
 class TextbookCritic(nn.Module):
@@ -69,11 +73,12 @@ class Textbook:
 
     def __init__(self, state, losses, rates):
         self.losses, self.rates = losses, rates
-        self.statistics = [state.actor[f"observation.{name}"].clone() for name in ("mean", "std")]
-        self.actor, self.reference = TextbookActor(state.actor), TextbookActor(state.reference)
-        self.critics = [TextbookCritic(state.critics, e) for e in range(len(state.critics["b_out"]))]
+        actor, critics = state.networks["actor"], state.networks["critics"]
+        self.statistics = [actor[f"observation.{name}"].clone() for name in ("mean", "std")]
+        self.actor, self.reference = TextbookActor(actor), TextbookActor(state.networks["reference"])
+        self.critics = [TextbookCritic(critics, e) for e in range(len(critics["b_out"]))]
         self.targets = [copy.deepcopy(critic) for critic in self.critics]
-        self.log_alpha = state.log_alpha.detach().clone().requires_grad_()
+        self.log_alpha = state.networks["temperature"]["log_alpha"].detach().clone().requires_grad_()
         self.critic_adams = [torch.optim.Adam(trained(critic), lr=rates["critic_rate"]) for critic in self.critics]
         self.actor_adam = torch.optim.Adam(self.actor.parameters(), lr=rates["actor_rate"])
         self.alpha_adam = torch.optim.Adam([self.log_alpha], lr=rates["alpha_rate"])
@@ -85,17 +90,18 @@ class Textbook:
         for k in range(len(batch.reward)):
             self.critic_step(batch, noise, k)
         if train_actor:
-            self.actor_step(self.seen(batch.observation[-1]), noise.action)
+            self.actor_step(self.seen(batch.observation[-1]), noise.actor_loss["action"][0])
 
     def critic_step(self, batch, noise, k):
         following = self.seen(batch.next_observation[k])
         with torch.no_grad():
-            action, log_prob = self.actor.rsample(following, noise.next_action[k])
-            chosen = [self.targets[int(e)](following, action) for e in noise.subsets[k]]
+            action, log_prob = self.actor.rsample(following, noise.target["action"][k, 0])
+            chosen = [self.targets[int(e)](following, action) for e in noise.target["subset"][k]]
             value = torch.stack(chosen).min(0).values
             if self.losses.target.entropy_backup:
                 value = value - self.log_alpha.exp() * log_prob
-            target = batch.reward[k] + self.losses.target.discount * batch.not_terminated[k] * value
+            not_terminated = batch.discount[k] != 0
+            target = batch.reward[k] + self.losses.target.discount * not_terminated * value
             target = target.clamp(*self.losses.value_bounds)
         for critic, adam in zip(self.critics, self.critic_adams, strict=True):
             loss = nn.functional.mse_loss(critic(self.seen(batch.observation[k]), batch.action[k]), target)
@@ -115,7 +121,7 @@ class Textbook:
         loss = (alpha * log_prob - value).mean()
         if self.losses.actor_loss.anchor is not None:
             modes = self.actor(observation)[0].tanh(), self.reference(observation)[0].tanh().detach()
-            loss = loss + self.rates["anchor"] * (modes[0] - modes[1]).pow(2).sum(1).mean()
+            loss = loss + ANCHOR * (modes[0] - modes[1]).pow(2).sum(1).mean()
         self.actor_adam.zero_grad()
         loss.backward()
         self.actor_adam.step()
@@ -155,18 +161,18 @@ def flat(state):
     names["targets"] = names["critics"]
     vectors = {}
     for group, keys in names.items():
-        tensors = getattr(state, group)
+        tensors = state.networks[group]
         members = range(len(tensors["b_out"]))
         vectors[group] = torch.cat([tensors[key][e].detach().flatten() for e in members for key in keys])
     layers = ["layers.0", "layers.1", "mean", "log_std"]
-    parts = [state.actor[f"{layer}.{kind}"].detach().flatten() for layer in layers for kind in ("weight", "bias")]
-    return vectors | {"actor": torch.cat(parts), "log_alpha": state.log_alpha.detach().clone()}
+    actor, temperature = state.networks["actor"], state.networks["temperature"]
+    parts = [actor[f"{layer}.{kind}"].detach().flatten() for layer in layers for kind in ("weight", "bias")]
+    return vectors | {"actor": torch.cat(parts), "log_alpha": temperature["log_alpha"].detach().clone()}
 
 
 def state_of(policy_of, dtype, members=4, alpha=0.2):
-    state = initial_state(
-        policy_of(hidden=(10, 7)), members, (9, 8), alpha, torch.Generator().manual_seed(1), torch.device("cpu")
-    )
+    policy, rng = policy_of(hidden=(10, 7)), torch.Generator().manual_seed(1)
+    state, _ = initial_state(policy, policy, Sizes(members, (9, 8)), alpha, rng, torch.device("cpu"))
 
     def cast(tensor):
         return tensor.detach().to(dtype).requires_grad_(tensor.requires_grad)
@@ -174,11 +180,9 @@ def state_of(policy_of, dtype, members=4, alpha=0.2):
     def cast_moments(moments):
         return Moments([cast(t) for t in moments.first], [cast(t) for t in moments.second], cast(moments.step))
 
-    groups = ("actor", "reference", "critics", "targets")
     return LearnerState(
-        **{group: {name: cast(t) for name, t in getattr(state, group).items()} for group in groups},
-        log_alpha=cast(state.log_alpha),
-        **{name: cast_moments(getattr(state, name)) for name in ("actor_moments", "critic_moments", "alpha_moments")},
+        {group: {name: cast(t) for name, t in tensors.items()} for group, tensors in state.networks.items()},
+        {group: cast_moments(moments) for group, moments in state.moments.items()},
     )
 
 
@@ -193,15 +197,17 @@ def drawn(dtype, updates, members, size, rng):
         action=normal(updates, B, A).tanh(),
         next_observation=3 * normal(updates, B, D),
         reward=-normal(updates, B).abs(),
-        not_terminated=(torch.rand(updates, B, generator=rng) < 0.7).to(dtype),
+        discount=DISCOUNT * (torch.rand(updates, B, generator=rng) < 0.7).to(dtype),
+        returns=torch.full((updates, B), float("-inf"), dtype=dtype),
     )
     subsets = torch.stack([torch.randperm(members, generator=rng)[:size] for _ in range(updates)])
-    return batch, Noise(next_action=normal(updates, B, A), subsets=subsets, action=normal(B, A))
+    target = {"action": normal(updates, 1, B, A), "subset": subsets}
+    return batch, Noise(target=target, critic_loss={}, actor_loss={"action": normal(1, B, A)})
 
 
 def losses_of(size=2, entropy_backup=False, value="mean", anchored=False, bounds=BOUNDS):
     return Losses(
-        target=MinOfRandomSubset(size, 0.9, entropy_backup),
+        target=Bootstrap(DISCOUNT, Sampled(), MinOfRandomSubset(size), entropy_backup),
         critic_loss=TemporalDifference(),
         actor_loss=SoftActorCritic(value, ModeDistance(Constant(1.0)) if anchored else None),
         value_bounds=bounds,
@@ -210,7 +216,8 @@ def losses_of(size=2, entropy_backup=False, value="mean", anchored=False, bounds
 
 
 def coefficients_of(dtype, **changes):
-    return Coefficients(**{name: torch.tensor(value, dtype=dtype) for name, value in (RATES | changes).items()})
+    rates = {name: torch.tensor(value, dtype=dtype) for name, value in (RATES | changes).items()}
+    return Coefficients(**rates, weights={"anchor": torch.tensor(ANCHOR, dtype=dtype)})
 
 
 VARIANTS = {
@@ -230,7 +237,7 @@ def test_update_equals_the_textbook(policy_of, variant, dtype, tolerance):
     start = flat(state)
     steps = 6 if dtype is torch.float64 else 3
     for step in range(steps):
-        batch, noise = drawn(dtype, 3, 4, losses.target.size, rng)
+        batch, noise = drawn(dtype, 3, 4, losses.target.heads.size, rng)
         train_actor = step > 0  # the first block fits the critics only
         update_block(losses, state, batch, noise, coefficients_of(dtype), train_actor)
         book.block(batch, noise, train_actor)
@@ -260,9 +267,8 @@ def test_block_of_four_is_four_critic_updates_and_one_of_the_actor(policy_of):
     batch, noise = drawn(torch.float64, 4, 4, 2, rng)
     update_block(losses, together, batch, noise, coefficients_of(torch.float64), True)
     for k in range(4):
-        fields = ("observation", "action", "next_observation", "reward", "not_terminated")
-        one = Batch(**{name: getattr(batch, name)[k : k + 1] for name in fields})
-        part = Noise(noise.next_action[k : k + 1], noise.subsets[k : k + 1], noise.action)
+        one = Batch(*(getattr(batch, name)[k : k + 1] for name in Batch.__slots__))
+        part = Noise({name: tensor[k : k + 1] for name, tensor in noise.target.items()}, {}, noise.actor_loss)
         update_block(losses, apart, one, part, coefficients_of(torch.float64), k == 3)
     for name, vector in flat(apart).items():
         assert torch.allclose(flat(together)[name], vector, rtol=1e-12, atol=1e-14), name
@@ -282,7 +288,7 @@ def test_frozen_block_changes_critics_only(policy_of):
     before = snapshot(state)
     for _ in range(5):
         update_block(losses_of(), state, *drawn(torch.float32, 2, 4, 2, rng), coefficients_of(torch.float32), False)
-    assert changed(state, before) == {"critics", "targets", "critic_moments"}
+    assert changed(state, before) == {"critics", "targets", "critics_moments"}
 
 
 def test_actor_update_does_not_touch_critics_or_reference(policy_of):
@@ -292,9 +298,10 @@ def test_actor_update_does_not_touch_critics_or_reference(policy_of):
     still = coefficients_of(torch.float32, critic_rate=0.0, tau=0.0)
     for _ in range(5):
         update_block(losses_of(anchored=True), state, *drawn(torch.float32, 2, 4, 2, rng), still, True)
-    assert changed(state, before) == {"actor", "actor_moments", "log_alpha", "alpha_moments", "critic_moments"}
+    moments = {"actor_moments", "critics_moments", "temperature_moments"}
+    assert changed(state, before) == {"actor", "temperature"} | moments
     for name in ("observation.mean", "observation.std"):
-        assert torch.equal(state.actor[name], before[f"actor.{name}"])
+        assert torch.equal(state.networks["actor"][name], before[f"actor.{name}"])
     assert all(tensor.grad is None for _, tensor in state.tensors())
 
 
@@ -311,15 +318,16 @@ def test_critics_do_not_learn_from_the_actor_loss(policy_of):
 def test_actor_and_critics_see_normalised_clipped_observations(policy_of):
     """Shifting and scaling observations and statistics alike changes nothing; nor does going beyond ten deviations."""
     state, other = (state_of(policy_of, torch.float64) for _ in range(2))
-    for parameters in (other.actor, other.reference):
+    for parameters in (other.networks["actor"], other.networks["reference"]):
         parameters["observation.mean"].mul_(3.0).add_(2.0)
         parameters["observation.std"].mul_(3.0)
     batch, noise = drawn(torch.float64, 2, 4, 2, torch.Generator().manual_seed(11))
+    mean, std = (state.networks["actor"][f"observation.{name}"] for name in ("mean", "std"))
     far = batch.observation.clone()
-    far[:, 0] = state.actor["observation.mean"] + 50.0 * state.actor["observation.std"]
+    far[:, 0] = mean + 50.0 * std
     farther = far.clone()
-    farther[:, 0] = state.actor["observation.mean"] + 900.0 * state.actor["observation.std"]
-    rest = {name: getattr(batch, name) for name in ("action", "reward", "not_terminated")}
+    farther[:, 0] = mean + 900.0 * std
+    rest = {name: getattr(batch, name) for name in ("action", "reward", "discount", "returns")}
     first = Batch(observation=far, next_observation=batch.next_observation, **rest)
     second = Batch(observation=3 * farther + 2, next_observation=3 * batch.next_observation + 2, **rest)
     update_block(losses_of(), state, first, noise, coefficients_of(torch.float64), True)
@@ -331,13 +339,12 @@ def test_actor_and_critics_see_normalised_clipped_observations(policy_of):
 def test_temperature_moves_towards_the_target_entropy(policy_of):
     for target_entropy, direction in ((-50.0, -1), (50.0, 1)):
         state = state_of(policy_of, torch.float64)
-        losses = Losses(
-            MinOfRandomSubset(2, 0.9, False), TemporalDifference(), SoftActorCritic(), BOUNDS, target_entropy
-        )
-        before = state.log_alpha.item()
+        losses = dataclasses.replace(losses_of(), target_entropy=target_entropy)
+        log_alpha = state.networks["temperature"]["log_alpha"]
+        before = log_alpha.item()
         drawing = drawn(torch.float64, 1, 4, 2, torch.Generator().manual_seed(12))
         update_block(losses, state, *drawing, coefficients_of(torch.float64), True)
-        assert (state.log_alpha.item() - before) * direction > 0
+        assert (log_alpha.item() - before) * direction > 0
 
 
 def test_metrics_are_scalars_of_what_happened(policy_of):
@@ -345,7 +352,7 @@ def test_metrics_are_scalars_of_what_happened(policy_of):
     drawing = drawn(torch.float64, 2, 4, 2, torch.Generator().manual_seed(13))
     frozen = update_block(losses_of(), state, *drawing, coefficients_of(torch.float64), False)
     assert set(frozen) == {"critic_loss"}
-    alpha = state.log_alpha.exp().item()
+    alpha = state.networks["temperature"]["log_alpha"].exp().item()
     metrics = update_block(losses_of(), state, *drawing, coefficients_of(torch.float64), True)
     assert {"critic_loss", "actor_loss", "entropy", "alpha"} <= set(metrics)
     assert metrics["alpha"].item() == pytest.approx(alpha)

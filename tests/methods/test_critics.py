@@ -41,7 +41,7 @@ def generator(seed=0):
 )
 def test_stacked_critics_equal_a_loop_of_modules(members, n_obs, n_act, hidden, batch):
     rng = generator(members)
-    parameters = random_critics(members, n_obs, n_act, tuple(hidden), rng, output_bias=-3.0)
+    parameters = random_critics(members, n_obs + n_act, tuple(hidden), rng, output_bias=-3.0)
     parameters = {name: tensor.double() for name, tensor in parameters.items()}
     observations = torch.randn(batch, n_obs, generator=rng, dtype=torch.float64)
     actions = torch.rand(batch, n_act, generator=rng, dtype=torch.float64) * 2 - 1
@@ -54,7 +54,7 @@ def test_stacked_critics_equal_a_loop_of_modules(members, n_obs, n_act, hidden, 
 
 def test_gradients_equal_those_of_the_modules_and_stay_with_their_member():
     rng = generator(1)
-    parameters = {name: t.double().requires_grad_() for name, t in random_critics(3, 4, 2, (8, 8), rng).items()}
+    parameters = {name: t.double().requires_grad_() for name, t in random_critics(3, 4 + 2, (8, 8), rng).items()}
     observations = torch.randn(6, 4, generator=rng, dtype=torch.float64)
     actions = torch.rand(6, 2, generator=rng, dtype=torch.float64)
     action_values(parameters, observations, actions)[1].square().sum().backward()
@@ -72,7 +72,7 @@ def test_gradients_equal_those_of_the_modules_and_stay_with_their_member():
 
 def test_float32_agrees_with_float64():
     rng = generator(2)
-    parameters = random_critics(10, 18, 4, (64, 64), rng, output_bias=-20.0)
+    parameters = random_critics(10, 18 + 4, (64, 64), rng, output_bias=-20.0)
     observations, actions = torch.randn(64, 18, generator=rng), torch.rand(64, 4, generator=rng)
     exact = action_values({n: t.double() for n, t in parameters.items()}, observations.double(), actions.double())
     values = action_values(parameters, observations, actions)
@@ -81,14 +81,14 @@ def test_float32_agrees_with_float64():
 
 
 def test_members_differ_and_start_near_the_output_bias():
-    parameters = random_critics(6, 18, 4, (64, 64), generator(3), output_bias=-17.0)
+    parameters = random_critics(6, 18 + 4, (64, 64), generator(3), output_bias=-17.0)
     values = action_values(parameters, torch.randn(50, 18), torch.rand(50, 4))
     assert values.std(0).min() > 0.01
     assert (values.mean() + 17.0).abs() < 1.0
 
 
 def test_initial_weights_are_uniform_in_their_bounds_and_follow_the_seed():
-    first, again = (random_critics(4, 18, 4, (64, 32), generator(5)) for _ in range(2))
+    first, again = (random_critics(4, 18 + 4, (64, 32), generator(5)) for _ in range(2))
     for name, fan_in in {"w0": 22, "b0": 22, "w1": 64, "b1": 64, "w_out": 32}.items():
         assert torch.equal(first[name], again[name])
         bound = 1 / math.sqrt(fan_in)
@@ -99,7 +99,7 @@ def test_initial_weights_are_uniform_in_their_bounds_and_follow_the_seed():
 
 
 def test_members_of_gathers_in_the_order_given():
-    parameters = random_critics(5, 3, 1, (4,), generator(4))
+    parameters = random_critics(5, 3 + 1, (4,), generator(4))
     observations, actions = torch.randn(7, 3), torch.rand(7, 1)
     chosen = torch.tensor([3, 0])
     values = action_values(members_of(parameters, chosen), observations, actions)
