@@ -39,8 +39,11 @@ def panels(entries: Sequence[Entry]) -> list[Panel]:
         here = [entry for entry in entries if entry.env == env and entry.runs]
         dense = here[0].runs[0]["final_success"] is None
         scale = 1.0 if dense else 100.0
-        starts = [value for entry in here for run in entry.runs if (value := score(run, "start")) is not None]
-        mean = scale * float(np.mean(starts)) if starts else None
+        started = [entry for entry in here if score(entry.runs[0], "start") is not None]
+        mean = None
+        if len({entry.given for entry in started}) == 1:  # otherwise they begin with different policies
+            starts = [score(run, "start") for entry in started for run in entry.runs]
+            mean = scale * float(np.mean(np.array(starts, dtype=np.float64)))
         drawn.append(
             Panel(
                 env,

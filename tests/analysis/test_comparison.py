@@ -180,6 +180,13 @@ def test_curves_are_means_with_a_band_per_method():
     assert panel.level.label == "start 50 %"
 
 
+def test_the_start_is_marked_where_all_begin_with_the_same():
+    cloned, scratch = entry("porl", run(start=0.4)), Entry("arm_reach", "sac_scratch", "nothing", (run(start=None),), 1)
+    other = Entry("arm_reach", "wsrl", "policy + critics (cal_ql)", (run(start=0.6),), 1)
+    assert panels([cloned, scratch])[0].level.label == "start 40 %"
+    assert panels([cloned, scratch, other])[0].level is None
+
+
 def test_many_methods_are_drawn_without_bands_in_colours_of_their_own():
     (panel,) = panels([entry(f"method_{index}", run(), run()) for index in range(12)])
     assert len({series.colour for series in panel.series}) == 12
