@@ -15,7 +15,7 @@ from porl_robot.learner.backend import update_function
 from porl_robot.learner.prioritised import Priorities
 from porl_robot.learner.state import LearnerState, Sizes, initial_state, restart_critics
 from porl_robot.learner.update import Coefficients, Losses, Metrics, Noise
-from porl_robot.methods.critics import action_values
+from porl_robot.methods.critics import action_values, spread
 from porl_robot.methods.method import Method
 from porl_robot.methods.networks import Networks, Shape
 from porl_robot.methods.replay_plans import AdvantageAndDensity, DensityRatio, ReplayPlan
@@ -180,7 +180,7 @@ class Learner:
         reference_values = action_values(networks["critics"], observation, reference_mean.tanh())
         return {
             "q_mean": values.mean().item(),
-            "q_std": values.std(0, correction=min(1, len(values) - 1)).mean().item(),
+            "q_std": spread(values).mean().item(),
             "q_gain": (values - reference_values).mean().item(),
             "log_std_mean": log_std.mean().item(),
             "anchor_distance": (mean.tanh() - reference_mean.tanh()).norm(dim=-1).mean().item(),

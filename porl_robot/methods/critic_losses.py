@@ -8,7 +8,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from porl_robot.methods.critics import Parameters, action_values, values
+from porl_robot.methods.critics import Parameters, action_values, spread, values
 from porl_robot.methods.networks import Context, Networks, Shape, Tensors
 from porl_robot.replay.buffer import Batch
 
@@ -88,8 +88,8 @@ class UncertaintyWeighted(TemporalDifference):
         low, high = context.value_bounds
         span = high - low if high - low < float("inf") else 1.0
         with torch.no_grad():
-            spread = action_values(networks["targets"], rows.observation, rows.action).std(0) / span
-            weight = torch.sigmoid(-self.sharpness * spread) + 0.5
+            doubt = spread(action_values(networks["targets"], rows.observation, rows.action)) / span
+            weight = torch.sigmoid(-self.sharpness * doubt) + 0.5
         return (weight * squared_error(networks["critics"], rows, targets["critics"])).mean(1).sum()
 
 

@@ -65,6 +65,11 @@ def action_values(parameters: Parameters, observations: Tensor, actions: Tensor)
     return outputs.view(len(outputs), *actions.shape[:2])
 
 
+def spread(values: Tensor) -> Tensor:
+    """Standard deviation over members: (E, ...) to (...); 0 for a single one."""
+    return values.std(0, correction=min(1, len(values) - 1))
+
+
 def from_checkpoint(found: Parameters, members: int, rng: torch.Generator) -> Parameters:
     """`members` critics out of `found`. Those that it lacks repeat it with every weight changed by about 5 %.
 

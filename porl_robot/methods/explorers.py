@@ -76,6 +76,10 @@ class ModePlusNoise:
 
     std: float = 0.1
 
+    def __post_init__(self) -> None:
+        if not self.std > 0.0:
+            raise ValueError(f"explorer.std {self.std} must be positive")
+
     def act(
         self, agent: Agent, reference: Agent, observation: FloatArray, moment: Moment, rng: np.random.Generator
     ) -> Proposed:
@@ -100,6 +104,13 @@ class GuideThenLearner:
     stages: int = 10
     window: int = 10
     tolerance: float = 0.1
+
+    def __post_init__(self) -> None:
+        for name in ("longest", "stages", "window"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"explorer.{name} {getattr(self, name)} must be at least 1")
+        if not 0.0 <= self.tolerance <= 1.0:
+            raise ValueError(f"explorer.tolerance {self.tolerance} is outside [0, 1]")
 
     def act(
         self, agent: Agent, reference: Agent, observation: FloatArray, moment: Moment, rng: np.random.Generator

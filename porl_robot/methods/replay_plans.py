@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from porl_robot.methods.critics import action_values, values
+from porl_robot.methods.critics import action_values, spread, values
 from porl_robot.methods.networks import Networks
 from porl_robot.policy.network import distribution
 from porl_robot.replay.buffer import Batch
@@ -171,7 +171,7 @@ class AdvantageAndDensity:
         mode = distribution(networks["actor"], rows.observation)[0].tanh()
         gain = action_values(networks["critics"], rows.observation, rows.action)
         gain = gain - action_values(networks["critics"], rows.observation, mode)
-        bound = gain.mean(0) - self.pessimism * gain.std(0)
+        bound = gain.mean(0) - self.pessimism * spread(gain)
         old = indices < offline
         basis = bound[old] if int(old.sum()) > 1 else bound
         score = ((bound - basis.mean()) / basis.std().clamp_min(1e-6)).clamp(-3.0, 3.0)

@@ -72,6 +72,7 @@ class ReplayBuffer:
         self._ends: list[int] = []
         self._outcomes: list[Outcome] = []
         self._size = 0
+        self._begun = 0
         self._with_returns = 0
         self.offline = 0
         if offline is not None:
@@ -108,11 +109,12 @@ class ReplayBuffer:
             IndexError: the buffer is full.
         """
         if np.isfinite(next_observation).all():
-            tail = (reward, 0.0 if terminated else 1.0, len(self._ends), _UNKNOWN_RETURN)
+            tail = (reward, 0.0 if terminated else 1.0, self._begun, _UNKNOWN_RETURN)
             row = np.concatenate([observation, action, next_observation, tail], dtype=np.float32)
             self._rows[self._size] = torch.from_numpy(row)
             self._size += 1
         if terminated or truncated:
+            self._begun += 1
             self._end_episode(self._size, terminated)
 
     def extend(self, log: LogData) -> None:
@@ -120,7 +122,7 @@ class ReplayBuffer:
         next_observation = np.roll(log.observation, -1, axis=0)
         next_observation[log.episode_ends - 1] = log.final_observation
         known = np.isfinite(next_observation).all(1)
-        episode = len(self._ends) + np.repeat(np.arange(log.episodes), np.diff(log.episode_ends, prepend=0))
+        episode = self._begun + np.repeat(np.arange(log.episodes), np.diff(log.episode_ends, prepend=0))
         unknown = np.full(log.rows, _UNKNOWN_RETURN)
         tail = np.stack([log.reward, ~log.terminated, episode, unknown], axis=1)
         rows = np.concatenate([log.observation, log.action, next_observation, tail], axis=1, dtype=np.float32)
@@ -128,6 +130,7 @@ class ReplayBuffer:
         self._rows[self._size : self._size + len(rows)] = torch.from_numpy(rows)
         ends = np.cumsum(known)[log.episode_ends - 1] + self._size
         self._size += len(rows)
+        self._begun += log.episodes
         for end, terminated in zip(ends, log.terminated[log.episode_ends - 1], strict=True):
             self._end_episode(int(end), bool(terminated))
 

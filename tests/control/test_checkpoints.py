@@ -99,6 +99,15 @@ def test_a_learner_of_other_sizes_is_refused(tmp_path, trained, learner_of, size
 
 def test_counters_are_plain_and_come_back():
     state = RunState(env_steps=7, successes=None, failures=None, interventions={"box": 2})
-    state.recent.extend([1.0, 0.0])
+    state.outcomes.extend([1.0, 0.0])
     again = RunState.from_json(json.loads(json.dumps(state.to_json())))
-    assert again == state and again.recent.maxlen == 20
+    assert again == state and again.outcomes == [1.0, 0.0]
+
+
+def test_success_is_that_of_the_last_twenty_training_episodes():
+    state = RunState()
+    assert state.train_success is None
+    state.outcomes.extend([1.0] * 5 + [0.0] * 3)
+    assert state.train_success == 5 / 8
+    state.outcomes.extend([0.0] * 15)
+    assert RunState.from_json(state.to_json()).train_success == 2 / 20

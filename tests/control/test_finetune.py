@@ -1,5 +1,7 @@
 """A fine-tuning run: what is frozen, what is counted, what is repeatable, and how it ends."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -83,12 +85,13 @@ def test_the_robot_is_held_and_the_log_closed_at_the_end(porl):
 
 def test_a_frozen_pre_sample_changes_the_critic_only(frozen):
     run, out = frozen
-    state = run.learner.state
+    networks, moments = run.learner.state.networks, run.learner.state.moments
     assert run.learner.critic_updates > 0 and run.learner.actor_updates == 0
-    assert all(torch.equal(state.actor[name], state.reference[name]) for name in state.actor)
-    assert not any(moment.any() for moment in (*state.actor_moments.first, *state.alpha_moments.first))
-    assert torch.equal(state.log_alpha, torch.tensor(run.learner.method.temperature.initial).log())
-    assert any(moment.any() for moment in state.critic_moments.first)
+    assert all(torch.equal(tensor, networks["reference"][name]) for name, tensor in networks["actor"].items())
+    assert not any(moment.any() for moment in (*moments["actor"].first, *moments["temperature"].first))
+    log_alpha = torch.tensor(run.learner.method.temperature.initial).log()
+    assert torch.equal(networks["temperature"]["log_alpha"], log_alpha)
+    assert any(moment.any() for moment in moments["critics"].first)
     assert not read_log(out).policy_version.any()
 
 
@@ -218,9 +221,10 @@ def test_a_faulty_episode_is_told_and_counted(tmp_path, run_of):
     act = run.learner.method.explorer.act
 
     class Broken:
-        def act(self, runner, observation, step, rng):
-            action, log_prob = act(runner, observation, step, rng)
-            return (np.full_like(action, np.nan) if step == 5 else action), log_prob
+        def act(self, agent, reference, observation, moment, rng):
+            proposed = act(agent, reference, observation, moment, rng)
+            broken = dataclasses.replace(proposed, action=np.full_like(proposed.action, np.nan))
+            return broken if moment.step == 5 else proposed
 
     object.__setattr__(run.learner.method, "explorer", Broken())
     run.tuning.run()

@@ -11,16 +11,20 @@ from porl_robot.learner.learner import LearnerConfig
 from porl_robot.methods.actor_losses import SoftActorCritic
 from porl_robot.methods.anchors import ModeDistance
 from porl_robot.methods.explorers import SampleFromPolicy
-from porl_robot.methods.method import ActorInit, Method, Temperature
-from porl_robot.methods.schedules import Linear
+from porl_robot.methods.heads import MinOfRandomSubset
+from porl_robot.methods.method import REQUIREMENTS, ActorInit, CriticTraining, Method, Temperature
+from porl_robot.methods.next_actions import Sampled
+from porl_robot.methods.replay_plans import Uniform
+from porl_robot.methods.schedules import Linear, Progress
+from porl_robot.methods.targets import Bootstrap
 from porl_robot.methods.warm_up import Evidence, Fit, WarmUp
 from porl_robot.paths import data_dir
 from porl_robot.policy.cloning import CloningConfig
-from porl_robot.verbs.build import make_cloning, make_learner_config, make_method
+from porl_robot.verbs.build import make_learner_config, make_method, make_pretraining
 from porl_robot.verbs.compose import load
-from porl_robot.verbs.schema import FinetuneKeys
 
-METHODS = sorted(path.stem for path in (data_dir("configs") / "method").glob("*.yaml") if path.stem != "bc")
+CLONING = {"bc", "coil"}
+METHODS = sorted({path.stem for path in (data_dir("configs") / "method").glob("*.yaml")} - CLONING)
 
 
 @functools.cache
@@ -45,9 +49,13 @@ def test_every_method_composes(name):
     made = method(name)
     assert isinstance(made, Method)
     assert made.name == name, "a log would name another method"
-    for item in made.requires:
-        assert item in {field.name for field in dataclasses.fields(FinetuneKeys)}
-    assert ("policy" in made.requires) == (made.actor.source == "checkpoint")
+    assert set(made.requires) <= set(REQUIREMENTS)
+    assert "policy" in made.requires or made.actor.source == "random", "nothing to take the actor from"
+    assert "policy" in made.requires or made.behaviour is None, "nothing to act beside"
+    assert ("critics" in made.requires) == (made.critic.source == "checkpoint")
+    assert "policy" in made.requires or "critics" not in made.requires, "critics lie beside a policy"
+    assert made.temperature.initial is not None or made.critic.source == "checkpoint"
+    assert made.pretraining in {*METHODS, *CLONING}
     for field in dataclasses.fields(made):
         assert not isinstance(getattr(made, field.name), dict), f"{field.name} has no _target_"
 
@@ -57,7 +65,10 @@ def test_porl_keeps_the_policy_and_fits_a_critic_before_it_trains():
     assert porl.warm_up == WarmUp(2000, False, Fit(4000, 1e-3, 0.02), Evidence(3, 3, 0.2, 10))
     assert porl.actor_loss == SoftActorCritic("mean", None)
     assert porl.explorer == SampleFromPolicy(0)
-    assert (porl.target.size, porl.target.discount, porl.target.entropy_backup) == (2, 0.97, False)
+    assert porl.target == Bootstrap(0.97, Sampled(1), MinOfRandomSubset(2), entropy_backup=False, n_step=1)
+    assert porl.critic == CriticTraining(3e-4, 0.01, "random", None)
+    assert (porl.replay, porl.behaviour) == (Uniform(), None)
+    assert tuple(porl.requires) == ("policy",)
     assert porl == make_method(composed()), "porl is the default"
 
 
@@ -66,7 +77,7 @@ def test_anchored_porl_differs_in_name_and_anchor_only():
     loss = SoftActorCritic("mean", ModeDistance(Linear(10.0, 1.5, 6000)))
     assert anchored == dataclasses.replace(porl, name="porl_anchored", actor_loss=loss)
     weight = anchored.actor_loss.anchor.weight
-    assert [weight(step) for step in (0, 3000, 6000, 9000)] == [10.0, 5.75, 1.5, 1.5]
+    assert [weight(Progress(step)) for step in (0, 3000, 6000, 9000)] == [10.0, 5.75, 1.5, 1.5]
 
 
 def test_naive_sac_differs_in_its_warm_up_only():
@@ -83,7 +94,7 @@ def test_sac_from_scratch_needs_no_policy():
 
 
 def test_cloning_composes():
-    assert make_cloning(load("pretrain", ["env=arm_reach", "log=x"])) == CloningConfig(hidden=[128, 128])
+    assert make_pretraining(load("pretrain", ["env=arm_reach", "log=x"])) == CloningConfig(hidden=[128, 128])
 
 
 @pytest.mark.parametrize(("name", "members", "batch"), [("small", 10, 64), ("large", 10, 256)])
@@ -96,7 +107,7 @@ def test_learners_compose(name, members, batch):
 def test_nested_keys_reach_their_part():
     nested = ["method.actor_loss.anchor.weight.end=1.5", "method.warm_up.fit.updates=10"]
     made = make_method(composed("method=porl_anchored", *nested))
-    assert made.actor_loss.anchor.weight(10**6) == 1.5
+    assert made.actor_loss.anchor.weight(Progress(10**6)) == 1.5
     assert made.warm_up.fit.updates == 10
 
 
@@ -113,7 +124,7 @@ def refused(function, *named):
 @pytest.mark.parametrize(
     ("key", "value", "named"),
     [
-        ("target.size", 0, "size"),
+        ("target.heads.size", 0, "size"),
         ("target.discount", 1.0, "discount"),
         ("actor.source", "thin_air", "source"),
         ("actor_loss.value", "median", "value"),

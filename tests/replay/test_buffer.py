@@ -1,4 +1,5 @@
 import dataclasses
+import math
 import threading
 from pathlib import Path
 
@@ -8,11 +9,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from porl_robot.replay.buffer import ReplayBuffer
+from porl_robot.methods.replay_plans import Uniform
+from porl_robot.replay.buffer import Batch, Outcome, ReplayBuffer
 from porl_robot.replay.log import LogData, read_log, repair_log
 from porl_robot.replay.writer import LogWriter
 
 D, A = 4, 2
+DISCOUNT = 0.9
 
 lengths_and_ends = st.lists(st.tuples(st.integers(1, 7), st.booleans()), min_size=1, max_size=6)
 
@@ -72,9 +75,14 @@ def extended(*logs, capacity=100):
 def assert_same(first, second):
     assert len(first) == len(second)
     assert first.episodes == second.episodes
-    for field in ("observation", "action", "next_observation", "reward", "not_terminated"):
+    assert first.outcomes(len(first)) == second.outcomes(len(second))
+    for buffer in (first, second):
+        buffer.fill_returns(len(buffer), DISCOUNT)
+    for field in Batch.__slots__:
         assert torch.equal(getattr(first.all(len(first)), field), getattr(second.all(len(second)), field)), field
-    np.testing.assert_array_equal(first.returns(0.9), second.returns(0.9))
+    returns = first.returns(DISCOUNT)
+    np.testing.assert_array_equal(returns, second.returns(DISCOUNT))
+    np.testing.assert_array_equal(returns, first.all(len(returns)).returns)
 
 
 def returns_by_hand(steps, discount):
@@ -113,7 +121,7 @@ def test_adding_step_by_step_equals_extending_by_a_log(spec, first, second):
         np.testing.assert_array_equal(batch.action[row], action)
         np.testing.assert_array_equal(batch.next_observation[row], following)
         assert batch.reward[row].item() == reward
-        assert batch.not_terminated[row].item() == (0.0 if terminated else 1.0)
+        assert batch.discount[row].item() == (0.0 if terminated else 1.0)
 
 
 @settings(max_examples=50, deadline=None)
@@ -159,7 +167,7 @@ def test_repaired_log_of_a_crashed_run(spec, stream, tmp_path):
     for row, record in enumerate(records[:11]):
         following = record.final_observation if record.final_observation is not None else records[row + 1].observation
         np.testing.assert_array_equal(batch.next_observation[row], following)
-        assert batch.not_terminated[row].item() == float(not record.terminated)
+        assert batch.discount[row].item() == float(not record.terminated)
 
 
 @settings(max_examples=60, deadline=None)
@@ -195,22 +203,28 @@ def numbered(count, capacity=200):
     return buffer
 
 
+def sampled(buffer, rows, shape, seed):
+    """Uniform rows below `rows`."""
+    indices = Uniform().indices(0, rows, math.prod(shape), {}, torch.Generator().manual_seed(seed))
+    return buffer.gather(indices, rows, shape, DISCOUNT)
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.integers(1, 100), st.sampled_from([(64,), (3, 16), (2, 2, 8)]), st.integers(0, 2**31))
 def test_samples_are_whole_rows_below_the_count_given(rows, shape, seed):
-    batch = numbered(100).sample(rows, shape, torch.Generator().manual_seed(seed))
+    batch = sampled(numbered(100), rows, shape, seed)
     row = batch.reward
-    assert row.shape == batch.not_terminated.shape == shape
+    assert row.shape == batch.discount.shape == batch.returns.shape == shape
     assert batch.observation.shape == batch.next_observation.shape == (*shape, D)
     assert batch.action.shape == (*shape, A)
     assert row.min() >= 0 and row.max() < rows
     for part in (batch.observation, batch.action, batch.next_observation):
         assert torch.equal(part, row[..., None].expand_as(part))
-    assert torch.equal(batch.not_terminated, row % 2)
+    assert torch.equal(batch.discount, DISCOUNT * (row % 2))
 
 
 def test_every_row_is_drawn_equally_often():
-    drawn = numbered(100).sample(20, (400, 50), torch.Generator().manual_seed(0)).reward.flatten()
+    drawn = sampled(numbered(100), 20, (400, 50), 0).reward.flatten()
     counts = np.bincount(drawn.long().numpy(), minlength=20)
     # 1000 expected each, with a standard deviation of 31.
     assert len(counts) == 20 and counts.min() > 850 and counts.max() < 1150
@@ -218,15 +232,88 @@ def test_every_row_is_drawn_equally_often():
 
 def test_samples_follow_the_generator():
     buffer = numbered(50)
-    first, again, other = (buffer.sample(50, (64,), torch.Generator().manual_seed(s)).reward for s in (1, 1, 2))
+    first, again, other = (sampled(buffer, 50, (64,), seed).reward for seed in (1, 1, 2))
     assert torch.equal(first, again) and not torch.equal(first, other)
 
 
 def test_sample_is_a_copy():
     buffer = numbered(50)
-    batch = buffer.sample(50, (64,), torch.Generator().manual_seed(1))
-    batch.observation.fill_(-1.0)
-    assert torch.equal(buffer.all(50).observation[:, 0], torch.arange(50.0))
+    batch = sampled(buffer, 50, (64,), 1)
+    for name in Batch.__slots__:
+        getattr(batch, name).fill_(-1.0)
+    kept = buffer.all(50)
+    assert torch.equal(kept.observation[:, 0], torch.arange(50.0))
+    assert torch.equal(kept.reward, torch.arange(50.0))
+    assert torch.equal(kept.discount, torch.arange(50.0) % 2)
+
+
+def n_steps_by_hand(steps, row, rows, discount, n):
+    """Reward, discount and next observation of `n` steps from `row` on, one after the other."""
+    reward, factor = 0.0, 1.0
+    for at in range(row, min(row + n, rows)):
+        _, _, following, earned, terminated, truncated = steps[at]
+        reward += factor * earned
+        factor *= 0.0 if terminated else discount
+        if terminated or truncated:
+            break
+    return reward, factor, following
+
+
+@settings(max_examples=60, deadline=None)
+@given(lengths_and_ends, st.integers(1, 5), st.floats(0.01, 0.99), st.integers(0, 4))
+def test_n_steps_end_with_their_episode_and_with_what_is_known(shape, n, discount, unknown):
+    steps = list(episodes_of(shape, 6))
+    buffer, rows = added(steps), max(1, len(steps) - unknown)
+    batch = buffer.gather(torch.arange(rows), rows, (rows,), discount, n)
+    for row in range(rows):
+        reward, factor, following = n_steps_by_hand(steps, row, rows, discount, n)
+        np.testing.assert_array_equal(batch.observation[row], steps[row][0])
+        np.testing.assert_array_equal(batch.action[row], steps[row][1])
+        np.testing.assert_array_equal(batch.next_observation[row], following)
+        assert batch.reward[row].item() == pytest.approx(reward, rel=1e-4, abs=1e-5)
+        assert batch.discount[row].item() == pytest.approx(factor, rel=1e-4)
+
+
+@settings(max_examples=40, deadline=None)
+@given(lengths_and_ends, lengths_and_ends, st.integers(1, 4), st.booleans())
+def test_offline_rows_lie_in_front_and_count_for_nothing_online(spec, first, second, n, lost_end):
+    log, online = log_of(first, spec, 1, lost_end=lost_end), list(episodes_of(second, 2))
+    buffer, alone, before = ReplayBuffer(100, D, A, offline=log), added(online), extended(log)
+    assert (buffer.offline, len(buffer), buffer.episodes) == (len(before), 0, 0)
+    for step in online:
+        buffer.add(*step)
+    rows = len(online)
+    assert buffer.offline == len(before) and buffer.capacity == 100
+    assert_same(buffer, alone)
+    assert torch.equal(buffer.observations(), torch.cat([before.observations(), alone.observations()]))
+    indices = torch.arange(buffer.offline + rows)
+    both = buffer.gather(indices, rows, indices.shape, DISCOUNT, n)
+    for source, part in ((before, slice(buffer.offline)), (alone, slice(buffer.offline, None))):
+        source.fill_returns(len(source), DISCOUNT)
+        own = source.gather(torch.arange(len(source)), len(source), (len(source),), DISCOUNT, n)
+        for field in Batch.__slots__:
+            assert torch.equal(getattr(both, field)[part], getattr(own, field)), field
+
+
+def test_returns_are_filled_in_once_their_episode_is_granted():
+    steps = list(episodes_of([(3, True), (4, False)], 8))
+    buffer, expected = added(steps), returns_by_hand(steps, DISCOUNT)
+    for rows, known in ((0, 0), (2, 0), (3, 3), (6, 3), (7, 7)):
+        buffer.fill_returns(rows, DISCOUNT)
+        returns = buffer.all(7).returns
+        np.testing.assert_allclose(returns[:known], expected[:known], rtol=1e-4, atol=1e-5)
+        assert torch.isneginf(returns[known:]).all()
+
+
+def test_outcomes_are_those_of_the_episodes_granted():
+    buffer = added(episodes_of([(3, True), (4, False)], 8))
+    outcomes = [
+        Outcome(3, float(buffer.all(3).reward.sum()), True),
+        Outcome(4, float(buffer.all(7).reward[3:].sum()), False),
+    ]
+    for rows, count in ((2, 0), (3, 1), (6, 1), (7, 2)):
+        assert buffer.finished(rows) == count
+        assert buffer.outcomes(rows) == outcomes[:count]
 
 
 def test_rows_are_rounded_to_float32_and_copied():
@@ -252,7 +339,7 @@ def test_reader_of_granted_rows_never_sees_one_half_written():
         rng = torch.Generator().manual_seed(0)
         while not over.is_set():
             rows = granted[0]
-            batch = buffer.sample(rows, (256,), rng)
+            batch = buffer.gather(Uniform().indices(0, rows, 256, {}, rng), rows, (256,), DISCOUNT)
             same = torch.equal(batch.observation, batch.reward[:, None].expand(-1, D))
             if not same or batch.reward.max() >= rows:
                 wrong.append(rows)

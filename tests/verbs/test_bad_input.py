@@ -56,8 +56,8 @@ USAGE = [
     (["collect", REACH, "resume=x"], "unknown key resume"),
     (["pretrain", REACH], "log=... is missing; expected the folder written by collect or finetune"),
     (["pretrain", REACH, "log="], "log=: expected text"),
-    (["pretrain", REACH, "log=x", "method=foo"], "method=foo: no such method; there are bc, porl"),
-    (["pretrain", REACH, "log=x", "method=porl"], "method=porl: fine-tunes; pretrain accepts bc"),
+    (["pretrain", REACH, "log=x", "method=foo"], "method=foo: no such method; there are a3rl, adaptive_bc, awac, bc"),
+    (["pretrain", REACH, "log=x", "method=porl"], "method=porl: only fine-tunes; pretrain accepts bc, coil, awac"),
     (["pretrain", REACH, "log=x", "steps=-5"], "steps=-5: expected a whole number of at least 1"),
     (["pretrain", REACH, "log=x", "method.hiden=[8]"], "unknown key method.hiden; did you mean method.hidden?"),
     (["pretrain", REACH, "log=x", "method.patience=abc"], "method.patience=abc: expected a whole number or null"),
@@ -93,7 +93,7 @@ USAGE = [
     (["finetune", "-m", REACH, "method=sac_scratch,bc"], "this one pre-trains; expected a fine-tuning method"),
     (["finetune", "-m", REACH, "method=sac_scratch,porl"], "method=porl needs policy=FOLDER"),
     (["finetune", "-m", REACH, "method=sac_scratch", "learner.device=cpu,tpu"], "learner.device=tpu: is not here"),
-    (["pretrain", "-m", REACH, "log=x", "method=porl,bc"], "method=porl: fine-tunes; pretrain accepts bc"),
+    (["pretrain", "-m", REACH, "log=x", "method=porl,bc"], "method=porl: only fine-tunes; pretrain accepts bc, coil"),
     (["collect", "-m", "env=arm_reach,robosuite_door"], "env=robosuite_door: has no scripted demonstrator"),
     (["evaluate", "-m", REACH, "policy=x", "seed=1,abc"], "seed=abc: expected a whole number"),
     (["evaluate", "-m", REACH, "policy=x", "seed=1,-2"], "seed=-2: expected a whole number of at least 0"),
@@ -262,7 +262,9 @@ def test_a_log_of_another_task_is_refused(cli, tmp_path, log):
 
 def test_a_log_of_one_episode_is_refused(cli, tmp_path):
     assert cli("collect", REACH, "episodes=1", "out=one").code == 0
-    assert_refused(cli("pretrain", REACH, "log=one", "out=out"), 1, "pretrain", "holds 1 episodes, cloning needs 2")
+    assert_refused(
+        cli("pretrain", REACH, "log=one", "out=out"), 1, "pretrain", "holds 1 episodes, pre-training needs 2"
+    )
     assert not (tmp_path / "out").exists()
 
 
@@ -347,7 +349,7 @@ def test_only_runs_are_resumed(cli, tmp_path, content, says):
 def test_only_finetune_runs_are_resumed(cli, policy):
     before = contents(policy)
     outcome = cli("finetune", f"resume={policy}")
-    assert_refused(outcome, 1, "finetune", "is not the config of a finetune run (learner is missing)")
+    assert_refused(outcome, 1, "finetune", "is not the config of a finetune run (policy is missing)")
     assert contents(policy) == before
 
 
