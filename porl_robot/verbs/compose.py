@@ -120,7 +120,9 @@ def _composed(verb: str, overrides: list[Override]) -> DictConfig:
             plain = [override for override in overrides if "." not in override.key_or_group]
             _require_known_keys(verb, plain, _keys(verb))
             raise UsageError(f"env=... is missing; there are {', '.join(options('env'))}")
-        config = compose(config_name=verb, overrides=[str(override.input_line) for override in groups.values()])
+        config = compose(
+            config_name=verb.replace("-", "_"), overrides=[str(override.input_line) for override in groups.values()]
+        )
     _require_known_keys(verb, overrides, [key for key, _ in _dotted(OmegaConf.to_container(config))])
     _require_kinds(verb, overrides)
     return config
