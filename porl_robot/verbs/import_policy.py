@@ -1,8 +1,9 @@
 """Takes a policy made elsewhere, checks it and turns it into one that can be fine-tuned; says how far that is from it.
 
 TorchScript, torch.export, ONNX, Stable-Baselines3, a state dict or a Python callable. A perceptron with ReLU and a tanh
-at its end is converted; everything else is distilled: the actor learns the source's actions over the source's episodes
-and its own. docs/import.md says what is checked. Giving a Python file runs it; loading anything else runs no Python.
+at its end is converted where its weights can be read; everything else is distilled: the actor learns the source's
+actions over the source's episodes and its own. docs/import.md says what is checked. Giving a Python file runs it;
+loading anything else runs no Python.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from porl_robot.policy.importing.agreement import ModeDifference, mode_differenc
 from porl_robot.policy.importing.checks import require_usable
 from porl_robot.policy.importing.distil import Regression, begin, fit, with_residual_std
 from porl_robot.policy.importing.load import load
-from porl_robot.policy.importing.mlp import Mlp, convert
+from porl_robot.policy.importing.mlp import convert
 from porl_robot.policy.importing.source import Source, seed_everything
 from porl_robot.policy.inference import PolicyRunner
 from porl_robot.policy.spec import Policy, PolicySpec
@@ -59,15 +60,19 @@ def run(config: DictConfig) -> int:
         require_usable(source, _starts(config, env))
         seeds = start_seeds(config.seed, Stream.EVALUATION_STARTS, config.eval_episodes)
         shown = _recorded(env, source, seeds, "record the source")
-        require_usable(source, _spread(np.concatenate([*shown.observations, *logged]), _CHECKED))
+        checked = _spread(np.concatenate([*shown.observations, *logged]), _CHECKED)
+        require_usable(source, checked)
         out = new_out(config)
         # The source's evaluation is compared on, never fitted to.
         compared = [*shown.observations, *logged[::_HELD_OUT]]
         truth = np.concatenate([source.labels(each) for each in compared])
         rows = np.concatenate(compared)
-        mlp, fitted_on = raw.mlp, 0
-        if mlp is not None and mlp.is_our_actor and source.in_unit_range:
-            route, policy = "converted", _converted(config, env, source, mlp, np.concatenate([rows, *logged]))
+        perceptron, fitted_on = source.perceptron(checked), 0
+        if perceptron is not None:
+            mlp, statistics = perceptron
+            spec = _spec(config, env, source, "converted", mlp.sizes[1:-1])
+            everything = np.concatenate([rows, *logged])
+            route, policy = "converted", convert(mlp, everything, statistics, source.indices, spec)
         else:
             fitted = [each for i, each in enumerate(logged) if i % _HELD_OUT]
             route, (policy, fitted_on) = "distilled", _distilled(config, env, source, fitted)
@@ -106,7 +111,7 @@ def run(config: DictConfig) -> int:
 
 def _require_values(config: DictConfig) -> None:
     if not (math.isfinite(config.tolerance) and config.tolerance > 0.0):
-        raise UsageError(f"tolerance={config.tolerance}: expected a number above 0")
+        raise UsageError(f"tolerance={config.tolerance:g}: expected a number above 0")
     if not config.hidden or min(config.hidden) < 1:
         raise UsageError(f"hidden={config.hidden}: expected widths of at least 1, as in [128,128]")
 
@@ -150,11 +155,6 @@ def _spec(config: DictConfig, env: RobotEnv, source: Source, route: str, hidden:
         provenance["source_hash"] = hashlib.sha256(file.read_bytes()).hexdigest()
     size = int(env.observation_space.shape[0])
     return PolicySpec(env.name, size, source.action_size, env.control_hz, hidden, provenance | {"seed": config.seed})
-
-
-def _converted(config: DictConfig, env: RobotEnv, source: Source, mlp: Mlp, rows: Float32) -> Policy:
-    spec = _spec(config, env, source, "converted", mlp.sizes[1:-1])
-    return convert(mlp, rows, source.statistics, source.indices, spec)
 
 
 def _distilled(config: DictConfig, env: RobotEnv, source: Source, logged: list[Float32]) -> tuple[Policy, int]:

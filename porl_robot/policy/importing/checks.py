@@ -16,7 +16,7 @@ SAME = 1e-4
 REACH = 2.0
 """An action beyond this many times half the range, measured from its middle, is of another scale."""
 
-OFTEN = 0.25
+OFTEN = 0.5
 """An action dimension beyond its range (by more than a twentieth of half of it) this often is of another scale."""
 
 _OUTSIDE = 1.05

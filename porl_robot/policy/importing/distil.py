@@ -29,9 +29,10 @@ STD_RANGE = (0.02, 1.0)
 """Bounds of the standard deviation that is taken from residuals (before the tanh)."""
 
 
-NEIGHBOURS, SPREAD = 3, 0.5
-"""A source is also asked at so many neighbours of each recorded observation, this many standard deviations away: answers
-cost less than episodes, and on arm_reach they cut the 95 % mode difference from .14 to .04 for the same episodes."""
+NEIGHBOURS, SPREAD = 7, 0.5
+"""A source is also asked at so many neighbours of each recorded observation, this many standard deviations away:
+answers cost less than episodes. On a cloned arm_reach policy and 200 episodes they cut the 95 % mode difference from
+.16 to .11."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,8 +41,7 @@ def read(path: Path, declaration: Declaration) -> Raw:
             f"source={path}: is not a program of torch.export that can be loaded safely ({reason}); expected a file "
             "from torch.export.save"
         ) from error
-    numbers = [each.dtype for each in program.state_dict.values() if each.is_floating_point()]
-    return of_module("export", program.module(), numbers[0] if numbers else torch.float32)
+    return of_module("export", program.module(), program.state_dict)
 
 
 @contextmanager

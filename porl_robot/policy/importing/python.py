@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +38,7 @@ def read(place: str) -> Raw:
         raise UserError(f"source={place}: is a {type(found).__name__}; expected something to call with an observation")
     reset = getattr(found, "reset", nothing)
     if isinstance(found, torch.nn.Module):
-        raw = of_module("callable", found.eval())
-        return Raw(raw.act, "callable", reset)
+        return replace(of_module("callable", found.eval(), found.state_dict()), reset=reset)
     return Raw(found, "callable", reset)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +32,7 @@ class Raw:
         mlp: where the policy is a perceptron whose weights are known.
         statistics: where the file holds those that observations are normalised by.
         action_range: low and high (A,) of its actions, where the file tells them; else they are in [-1, 1].
+        tensors: the module's state dict, where there is one; `recognise` looks for a perceptron in it.
         clipped: its actions are meant to be cut off at the range.
     """
 
@@ -42,6 +43,7 @@ class Raw:
     mlp: Mlp | None = None
     statistics: Statistics | None = None
     action_range: tuple[list[float], list[float]] | None = None
+    tensors: Mapping[str, torch.Tensor] | None = None
     clipped: bool = False
 
 
@@ -50,11 +52,12 @@ def of_mlp(kind: str, mlp: Mlp, **known: Any) -> Raw:
     return Raw(mlp.act, kind, observation_size=mlp.sizes[0], mlp=mlp, clipped=mlp.output == "clip", **known)
 
 
-def of_module(kind: str, module: Callable[[torch.Tensor], Any], dtype: torch.dtype = torch.float32) -> Raw:
-    """A torch function of a batch (1, D)."""
+def of_module(kind: str, module: Callable[[torch.Tensor], Any], tensors: Mapping[str, torch.Tensor]) -> Raw:
+    """A torch function of a batch (1, D), in the number type of the first of its `tensors`."""
+    dtype = next((each.dtype for each in tensors.values() if each.is_floating_point()), torch.float32)
 
     def act(observation: Float32) -> Any:
         with torch.no_grad():
             return module(torch.from_numpy(observation[None]).to(dtype))
 
-    return Raw(act, kind)
+    return Raw(act, kind, tensors=tensors)

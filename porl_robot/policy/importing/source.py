@@ -15,7 +15,9 @@ from porl_robot.env import FloatArray
 from porl_robot.errors import UserError
 from porl_robot.policy.importing.declaration import Declaration
 from porl_robot.policy.importing.distil import neighbours
+from porl_robot.policy.importing.mlp import Mlp
 from porl_robot.policy.importing.raw import Raw
+from porl_robot.policy.importing.recognise import recognised
 from porl_robot.policy.importing.statistics import Statistics, read_statistics
 
 Float32 = npt.NDArray[np.float32]
@@ -127,6 +129,19 @@ class Source:
             raise self.refused(f"gives a non-finite action in dimension {dimension}")
         return actions
 
+    def perceptron(self, observations: FloatArray) -> tuple[Mlp, Statistics | None] | None:
+        """What our actor can take over as it is, with the statistics before it, if the source is such a thing.
+
+        Where its form is not known from the file, it is guessed and tried at `observations` (N, D).
+        """
+        if not self.in_unit_range or self.declaration.chunk is not None:
+            return None
+        found = None if self.raw.mlp is None else (self.raw.mlp, self.statistics)
+        if found is None and self.statistics is None:
+            rows = observations if self.indices is None else observations[:, self.indices]
+            found = recognised(self.raw, rows)
+        return found if found is not None and found[0].is_our_actor else None
+
     def answer(self, observation: FloatArray) -> Float64:
         """As `query`, but whatever the numbers are."""
         seen = observation if self.indices is None else observation[self.indices]
@@ -136,10 +151,7 @@ class Source:
             given = self.raw.act(np.ascontiguousarray(seen, np.float32))
             array = _array(given)
         except Exception as error:  # it is somebody else's code that runs here
-            reason = str(error).split("\n", 1)[0]
-            raise self.refused(
-                f"does not accept an observation of {len(seen)} numbers ({type(error).__name__}: {reason})"
-            ) from error
+            raise self.refused(f"does not accept an observation of {len(seen)} numbers ({_reason(error)})") from error
         return self._shaped(array)
 
     def scaled(self, action: Float64) -> Float64:
@@ -209,3 +221,11 @@ def _array(given: Any) -> Float64:
     if isinstance(given, torch.Tensor):
         given = given.detach().cpu().numpy()
     return np.asarray(given, dtype=np.float64)
+
+
+def _reason(error: Exception) -> str:
+    """An exception in one line. TorchScript writes its own trace and what happened in the last line."""
+    lines = str(error).strip().split("\n")
+    if "TorchScript interpreter" in lines[0]:
+        return lines[-1]
+    return f"{type(error).__name__}: {lines[0]}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import chain
 from pathlib import Path
 
 import torch
@@ -13,7 +12,7 @@ from porl_robot.policy.importing.raw import Raw, of_module
 
 
 def read(path: Path, declaration: Declaration) -> Raw:
-    """A module saved by `torch.jit.save`, in evaluation mode. Its number type is that of its first tensor.
+    """A module saved by `torch.jit.save`, in evaluation mode.
 
     Raises:
         UserError: the file is not one.
@@ -22,5 +21,4 @@ def read(path: Path, declaration: Declaration) -> Raw:
         module = torch.jit.load(str(path), map_location="cpu").eval()  # type: ignore[no-untyped-call]
     except (RuntimeError, ValueError) as error:
         raise UserError(f"source={path}: is not a TorchScript module; expected a file from torch.jit.save") from error
-    numbers = [each.dtype for each in chain(module.parameters(), module.buffers()) if each.is_floating_point()]
-    return of_module("torchscript", module, numbers[0] if numbers else torch.float32)
+    return of_module("torchscript", module, module.state_dict())
