@@ -61,3 +61,20 @@ def of_module(kind: str, module: Callable[[torch.Tensor], Any], tensors: Mapping
             return module(torch.from_numpy(observation[None]).to(dtype))
 
     return Raw(act, kind, tensors=tensors)
+
+
+def as_array(given: Any) -> npt.NDArray[np.float64]:
+    """The action in what a policy returned; the first part of several, such as (action, state)."""
+    if isinstance(given, tuple):
+        given = given[0]
+    if isinstance(given, torch.Tensor):
+        given = given.detach().cpu().numpy()
+    return np.asarray(given, dtype=np.float64)
+
+
+def in_one_line(error: Exception) -> str:
+    """An exception in one line. TorchScript writes its own trace and what happened in the last line."""
+    lines = str(error).strip().split("\n")
+    if "TorchScript interpreter" in lines[0]:
+        return lines[-1]
+    return f"{type(error).__name__}: {lines[0]}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +15,7 @@ from porl_robot.errors import UserError
 from porl_robot.policy.importing.declaration import Declaration
 from porl_robot.policy.importing.distil import neighbours
 from porl_robot.policy.importing.mlp import Mlp
-from porl_robot.policy.importing.raw import Raw
+from porl_robot.policy.importing.raw import Raw, as_array, in_one_line
 from porl_robot.policy.importing.recognise import recognised
 from porl_robot.policy.importing.statistics import Statistics, read_statistics
 
@@ -149,9 +148,11 @@ class Source:
             seen = self.statistics.normalised(seen)
         try:
             given = self.raw.act(np.ascontiguousarray(seen, np.float32))
-            array = _array(given)
+            array = as_array(given)
         except Exception as error:  # it is somebody else's code that runs here
-            raise self.refused(f"does not accept an observation of {len(seen)} numbers ({_reason(error)})") from error
+            raise self.refused(
+                f"does not accept an observation of {len(seen)} numbers ({in_one_line(error)})"
+            ) from error
         return self._shaped(array)
 
     def scaled(self, action: Float64) -> Float64:
@@ -212,20 +213,3 @@ def _statistics(raw: Raw, declaration: Declaration, size: int) -> Statistics | N
     if found is not None and len(found.mean) != size:
         raise UserError(f"the statistics are of {len(found.mean)} observations, the source sees {size}")
     return found
-
-
-def _array(given: Any) -> Float64:
-    """The action in what a policy returned; the first part of several, such as (action, state)."""
-    if isinstance(given, tuple):
-        given = given[0]
-    if isinstance(given, torch.Tensor):
-        given = given.detach().cpu().numpy()
-    return np.asarray(given, dtype=np.float64)
-
-
-def _reason(error: Exception) -> str:
-    """An exception in one line. TorchScript writes its own trace and what happened in the last line."""
-    lines = str(error).strip().split("\n")
-    if "TorchScript interpreter" in lines[0]:
-        return lines[-1]
-    return f"{type(error).__name__}: {lines[0]}"
