@@ -6,10 +6,11 @@ import importlib
 import logging
 import sys
 from collections.abc import Callable
+from types import ModuleType
 
 from porl_robot.errors import UserError
 
-APPS = ("demo", "collect", "pretrain", "finetune", "evaluate", "compare")
+APPS = ("demo", "collect", "pretrain", "import-policy", "finetune", "evaluate", "compare")
 """Verbs that take Hydra overrides."""
 
 COMMANDS = ("log",)
@@ -38,7 +39,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _run_verb(verb: str, rest: list[str]) -> int:
-    module = importlib.import_module(f"porl_robot.verbs.{verb}")
+    module = _module(verb)
     if verb in COMMANDS:
         command: Callable[[list[str]], int] = module.run
         return command(rest)
@@ -53,11 +54,14 @@ def _run_verb(verb: str, rest: list[str]) -> int:
     return app(compose.load(verb, rest))
 
 
+def _module(verb: str) -> ModuleType:
+    return importlib.import_module(f"porl_robot.verbs.{verb.replace('-', '_')}")
+
+
 def _overview() -> str:
     lines = ["porl-robot VERB [group=option] [key=value] ...", "", "Fine-tunes a robot policy by acting.", ""]
     for verb in (*APPS, *COMMANDS):
-        module = importlib.import_module(f"porl_robot.verbs.{verb}")
-        lines.append(f"  {verb:10} {(module.__doc__ or '').splitlines()[0]}")
+        lines.append(f"  {verb:13} {(_module(verb).__doc__ or '').splitlines()[0]}")
     return "\n".join(
         [*lines, "", "porl-robot VERB --help lists its keys; -m runs a sweep over comma-separated values."]
     )

@@ -10,6 +10,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from porl_robot.analysis.comparison import Improvement, Row
 from porl_robot.analysis.statistics import Evaluation, wilson
 from porl_robot.files import replace_file
@@ -60,6 +62,18 @@ def _number(value: Any) -> float | None:
         raise TypeError
     number = float(value)
     return number if math.isfinite(number) else None
+
+
+def _truth(value: Any) -> bool:
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError
+    return bool(value)
+
+
+def _numbers(value: Any) -> list[float | None]:
+    if not isinstance(value, list | tuple | np.ndarray):
+        raise TypeError
+    return [_number(each) for each in value]
 
 
 def _counts(value: Any) -> dict[str, int]:
@@ -121,6 +135,8 @@ def _point(value: Any) -> dict[str, Any]:
 TEXT = Kind("string", _text)
 INTEGER = Kind("integer", _integer)
 NUMBER = Kind("number", _number)
+TRUTH = Kind("true or false", _truth)
+NUMBERS = Kind("list of numbers", _numbers)
 COUNTS = Kind("object: string to integer", _counts)
 TEXTS = Kind("list of strings", _texts)
 INTEGERS = Kind("list of integers", _integers)
@@ -197,6 +213,28 @@ SCHEMA: Mapping[str, tuple[Key, ...]] = {
         *_rate("success_sampled", "success of the kept policy with sampled actions"),
         Key("episodes", INTEGER, "evaluation episodes behind each of the two"),
         Key("policy_hash", TEXT, "hash of the policy that was kept"),
+        _WALL,
+    ),
+    "import-policy": (
+        _ENV,
+        _SEED,
+        Key("source", TEXT, "the policy that was imported"),
+        Key("kind", TEXT, "what it is: torchscript, export, onnx, sb3, state_dict or callable"),
+        Key("route", TEXT, "converted (the same function) or distilled (fitted to its actions)"),
+        Key("log", TEXT, "the log whose observations were used too", nullable=True),
+        Key("fitted_on", INTEGER, "observations a distillation was fitted to; 0 for a conversion"),
+        Key("compared_on", INTEGER, "recorded observations behind the mode difference, none of them fitted to"),
+        Key("mode_difference_mean", NUMBERS, "mean of abs(mode - source's action) in each action dimension"),
+        Key("mode_difference_95", NUMBERS, "its 95 % quantile in each"),
+        Key("mode_difference_max", NUMBERS, "its maximum in each"),
+        Key("tolerance", NUMBER, "what the 95 % quantiles were held against"),
+        Key("within_tolerance", TRUTH, "whether every one of them is at most that"),
+        Key("episodes", INTEGER, "evaluation episodes behind each of the two"),
+        *_rate("source_success", "success of the source"),
+        Key("source_return_mean", NUMBER, "its mean undiscounted return of an episode", nullable=True),
+        *_rate("success", "success of the imported policy by its mode, on the same starts"),
+        Key("return_mean", NUMBER, "its mean undiscounted return of an episode", nullable=True),
+        Key("policy_hash", TEXT, "hash of the imported policy"),
         _WALL,
     ),
     "collect": (

@@ -15,6 +15,7 @@ from porl_robot.control.run_state import RunState
 from porl_robot.errors import UserError
 from porl_robot.files import replace_file
 from porl_robot.learner.learner import Learner
+from porl_robot.learner.state import PRIORITIES
 from porl_robot.policy.checkpoint import save_policy
 
 FOLDER = "checkpoints"
@@ -69,6 +70,10 @@ def restore_learner(checkpoint: Checkpoint, learner: Learner) -> None:
         tensors = load_file(path)
         with torch.no_grad():
             for name, tensor in learner.state.tensors():
+                if name == PRIORITIES and len(tensors[name]) <= len(tensor):
+                    # A run that goes on for longer than it was planned keeps priorities of more rows.
+                    tensor[: len(tensors[name])] = tensors[name]
+                    continue
                 if tensors[name].shape != tensor.shape:
                     raise ValueError(f"{name} has shape {list(tensors[name].shape)}, not {list(tensor.shape)}")
                 tensor.copy_(tensors[name])

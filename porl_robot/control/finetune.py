@@ -83,13 +83,14 @@ class FineTuning:
         self._eval_seeds = start_seeds(config.seed, Stream.EVALUATION_STARTS, config.eval_episodes)
         self._evaluated: tuple[int, EvaluationResult] | None = None
         self.stopped_because: str | None = None
+        self.before: tuple[EvaluationResult, EvaluationResult] | None = None
         self._clock = time.monotonic(), time.process_time()
         if not state.env_steps:
             state.next_check = self._method.warm_up.steps
         lag = None if env.real_time else learner.config.lag
         self._thread = LearnerThread(learner, lag, version=state.blocks)
 
-    def run(self) -> EvaluationResult | None:
+    def run(self, given: Policy | None = None) -> EvaluationResult | None:
         """Runs to the end. Returns the final evaluation, or None where the run was stopped early.
 
         On every way out the robot is held, the learner stopped and the log closed.
@@ -101,6 +102,8 @@ class FineTuning:
         with self._log:
             self._thread.start()
             try:
+                if given is not None:
+                    self.before = self._measured_alone(given)
                 final = self._act()
             except KeyboardInterrupt:
                 self.stopped_because = STOPPED_BY_OPERATOR
@@ -113,7 +116,7 @@ class FineTuning:
             self._checkpoint()
         return final
 
-    def measure(self, policy: Policy) -> tuple[EvaluationResult, EvaluationResult]:
+    def _measured_alone(self, policy: Policy) -> tuple[EvaluationResult, EvaluationResult]:
         """Success of `policy` alone by its mode and by sampled actions, on the starts of the learning curve."""
         by_mode, sampled = (
             self._timed_evaluation(PolicyRunner(policy), self._eval_seeds, sampled) for sampled in (False, True)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from porl_robot.env import FloatArray
-from porl_robot.errors import UserError
+from porl_robot.errors import UsageError, UserError
 from porl_robot.learner.backend import update_function
 from porl_robot.learner.prioritised import Priorities
 from porl_robot.learner.state import LearnerState, Sizes, initial_state, restart_critics
@@ -96,6 +96,8 @@ class Learner:
         self._spec, self.reference = policy.spec, PolicyRunner(reference or policy)
         self._device = torch.device(config.device)
         self._members = method.critic.members or config.members
+        if method.pairs_critics and self._members % 2:
+            raise UsageError(f"method={method.name} pairs its critics and needs an even number, got {self._members}")
         start = torch.Generator().manual_seed(derive(seed, Stream.CRITICS))
         self.state: LearnerState
         self.state, self.initialised = initial_state(
@@ -106,7 +108,7 @@ class Learner:
             start,
             self._device,
             method.networks,
-            found if method.critic.source == "checkpoint" else None,
+            self._kept(found or {}),
         )
         self.rng = torch.Generator(self._device).manual_seed(derive(seed, Stream.UPDATES))
         entropy = method.temperature.target_entropy
@@ -152,8 +154,7 @@ class Learner:
         """`updates` critic updates with the actor frozen. Before any other update, fresh critics are given a start."""
         if self.critic_updates == 0:
             returns = self.buffer.returns(self.method.target.discount)
-            fresh = [group for group in ("critics", "value", "reference_value") if group in self.initialised]
-            restart_critics(self.state, fresh, float(returns.mean()) if len(returns) else 0.0)
+            restart_critics(self.state, self._fresh(), float(returns.mean()) if len(returns) else 0.0)
         coefficients = self._coefficients(fit.learning_rate, fit.tau, {})
         losses = replace(self._losses, critic_loss=fit.critic_loss or self.method.critic_loss)
         done = 0
@@ -218,6 +219,19 @@ class Learner:
                 self._weights[name] = value * self._span if name in self.method.actor_loss.in_return_units else value
         self._weighed_episodes = episodes
         return self._weights
+
+    def _kept(self, found: Networks) -> Networks:
+        """What the method takes over from a checkpoint."""
+        if self.method.critic.source == "random":
+            return {}
+        own = self.method.temperature.initial is not None
+        return {group: parameters for group, parameters in found.items() if not (own and group == "temperature")}
+
+    def _fresh(self) -> list[str]:
+        """Values that no checkpoint gave."""
+        if self.method.critic.source == "checkpoint":
+            return ["critics"] if "offline_critics" in self.state.networks else []
+        return [group for group in ("critics", "value", "reference_value") if group in self.state.networks]
 
     def _run(
         self,

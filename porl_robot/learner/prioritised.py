@@ -42,7 +42,7 @@ class Priorities:
             sides = [normalised(state, self._buffer.gather(i, rows, (_ROWS,), 1.0)) for i in (old, new)]
             step_groups(state, ("density",), density_loss(state.networks, *sides), rate)
         with torch.no_grad():
-            last = Batch(*(getattr(batch, name)[-1] for name in Batch.__slots__))
+            last = batch.at(-1)
             at = indices.view(batch.reward.shape)[-1]
             fresh = self._plan.refreshed(state.networks, normalised(state, last), at, offline)
             priority = state.networks["priority"]

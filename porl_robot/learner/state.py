@@ -19,6 +19,9 @@ from porl_robot.policy.spec import Policy
 FROZEN = frozenset({"reference", "priority", *FOLLOWERS})
 """Groups without an optimiser."""
 
+PRIORITIES = "priority.rows"
+"""The one tensor whose length depends on that of the run."""
+
 
 @dataclass(frozen=True, slots=True)
 class LearnerState:

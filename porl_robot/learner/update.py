@@ -6,7 +6,7 @@ runs eagerly, compiled, and in tests against a plain reference.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -80,7 +80,7 @@ def update_block(
     batch = normalised(state, batch)
     metrics: Metrics = {}
     for k in range(batch.reward.shape[0]):
-        rows = Batch(*(getattr(batch, field.name)[k] for field in fields(Batch)))
+        rows = batch.at(k)
         drawn = {name: tensor[k] for name, tensor in noise.target.items()}
         with torch.no_grad():
             targets = {
@@ -101,7 +101,7 @@ def normalised(state: LearnerState, batch: Batch) -> Batch:
     """The batch with observations as actor and critics see them."""
     actor = state.networks["actor"]
     observation, following = normalise(actor, batch.observation), normalise(actor, batch.next_observation)
-    return replace(batch, observation=observation, next_observation=following)
+    return Batch(observation, batch.action, following, batch.reward, batch.discount, batch.returns)
 
 
 _FOLLOWS = {leader: follower for follower, leader in FOLLOWERS.items()}

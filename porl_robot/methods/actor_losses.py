@@ -213,7 +213,8 @@ class AdvantageWeighted:
         return ()
 
     def draw(self, shape: Shape, rng: torch.Generator) -> Tensors:
-        return {"action": normal(rng, 1, shape.batch, shape.action), "choice": torch.rand(shape.batch, generator=rng)}
+        choice = torch.rand(shape.batch, generator=rng, device=rng.device)
+        return {"action": normal(rng, 1, shape.batch, shape.action), "choice": choice}
 
     def __call__(self, networks: Networks, rows: Batch, noise: Tensors, context: Context) -> ActorTerms:
         with torch.no_grad():

@@ -9,8 +9,9 @@ from porl_robot.methods.actor_losses import ActorLoss
 from porl_robot.methods.behaviours import Composite
 from porl_robot.methods.critic_losses import CriticLoss
 from porl_robot.methods.explorers import Explorer
+from porl_robot.methods.heads import PairMinimum
 from porl_robot.methods.replay_plans import ReplayPlan, Uniform
-from porl_robot.methods.targets import Target
+from porl_robot.methods.targets import Bootstrap, Target
 from porl_robot.methods.warm_up import WarmUp, require_rate, require_share
 from porl_robot.policy.network import log_std_head
 
@@ -134,6 +135,12 @@ class Method:
         if self.warm_up.fit is not None:
             parts.append(self.warm_up.fit.critic_loss)
         return frozenset(group for part in parts if part is not None for group in part.networks)
+
+    @property
+    def pairs_critics(self) -> bool:
+        """Whether critics count in pairs."""
+        by_target = isinstance(self.target, Bootstrap) and isinstance(self.target.heads, PairMinimum)
+        return by_target or getattr(self.actor_loss, "value", None) == "pairs"
 
     @property
     def needs_returns(self) -> bool:

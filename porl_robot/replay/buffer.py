@@ -35,6 +35,17 @@ class Batch:
     discount: Tensor
     returns: Tensor
 
+    def at(self, index: int) -> Batch:
+        """The part at `index` of the first dimension."""
+        return Batch(
+            self.observation[index],
+            self.action[index],
+            self.next_observation[index],
+            self.reward[index],
+            self.discount[index],
+            self.returns[index],
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -78,6 +89,7 @@ class ReplayBuffer:
         if offline is not None:
             self.extend(offline)
             self.offline = self._size
+            self._rows = self._rows[: self.offline + capacity]
         self._offline_episodes = len(self._ends)
 
     def __len__(self) -> int:

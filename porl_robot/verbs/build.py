@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from porl_robot.policy.checkpoint import DESCRIPTION as POLICY
 from porl_robot.policy.checkpoint import load_policy
 from porl_robot.policy.cloning import CloningConfig
 from porl_robot.policy.curriculum import CurriculumConfig
+from porl_robot.policy.importing.declaration import Declaration, Network
 from porl_robot.policy.network import random_parameters, to_policy
 from porl_robot.policy.spec import STD_FLOOR, Policy, PolicySpec
 from porl_robot.replay.log import log_info
@@ -90,6 +92,8 @@ def check(config: DictConfig) -> None:
         method = make_method(config)
         require_inputs(method, config)
         inputs = tuple(_KEYS[item] for item in method.requires)
+    elif "source" in config:
+        make_declaration(config)
     elif "log" in config:
         make_pretraining(config)
     if "skill" in config:
@@ -192,6 +196,22 @@ def random_policy(spec: PolicySpec, seed: int, observations: Tensor | None) -> P
         parameters["observation.mean"] = observations.mean(0).cpu()
         parameters["observation.std"] = observations.std(0).clamp_min(STD_FLOOR).cpu()
     return to_policy(parameters, spec)
+
+
+def make_declaration(config: DictConfig) -> Declaration:
+    """What is said of the policy that `config.source` names.
+
+    Raises:
+        UsageError: a value is refused, or two of them contradict each other.
+    """
+    given = OmegaConf.to_container(config)
+    assert isinstance(given, dict)
+    try:
+        network = Network(**{each.name: given[each.name] for each in fields(Network)})
+        rest = {each.name: given[each.name] for each in fields(Declaration) if each.name != "network"}
+        return Declaration(**rest, network=network)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
 
 
 def make_learner_config(config: DictConfig) -> LearnerConfig:

@@ -95,12 +95,16 @@ def _resumed(verb: str, overrides: list[Override]) -> DictConfig:
     out = Path(str(given["resume"].value()))
     path = out / CONFIG_NAME
     try:
-        config = OmegaConf.merge(OmegaConf.structured(SCHEMAS[verb]), OmegaConf.load(path))
+        saved = OmegaConf.load(path)
+        config = OmegaConf.merge(OmegaConf.structured(SCHEMAS[verb]), saved)
     except OSError as error:
         raise UserError(f"resume={out}: holds no {CONFIG_NAME}; give the out folder of a {verb} run") from error
     except (OmegaConfBaseException, YAMLError, ValueError) as error:
         raise UserError(f"{path}: is not the config of a {verb} run ({_first_line(error)})") from error
     assert isinstance(config, DictConfig)
+    lacking = [each.name for each in fields(SCHEMAS[verb]) if each.name not in saved]
+    if lacking:
+        raise UserError(f"{path}: is not the config of a {verb} run ({lacking[0]} is missing)")
     for override in overrides:
         _assign(config, override)
     config.out = config.resume
@@ -124,7 +128,9 @@ def _composed(verb: str, overrides: list[Override]) -> DictConfig:
             plain = [override for override in overrides if "." not in override.key_or_group]
             _require_known_keys(verb, plain, _keys(verb))
             raise UsageError(f"env=... is missing; there are {', '.join(options('env'))}")
-        config = compose(config_name=verb, overrides=[str(override.input_line) for override in groups.values()])
+        config = compose(
+            config_name=verb.replace("-", "_"), overrides=[str(override.input_line) for override in groups.values()]
+        )
     _require_known_keys(verb, overrides, [key for key, _ in dotted(OmegaConf.to_container(config))])
     _require_kinds(verb, overrides)
     return config

@@ -23,6 +23,7 @@ from porl_robot.errors import UsageError
 from porl_robot.learner.agent_file import save_agent
 from porl_robot.learner.learner import Learner
 from porl_robot.learner.networks_file import load_networks
+from porl_robot.methods.explorers import GuideThenLearner
 from porl_robot.methods.method import Method
 from porl_robot.policy.checkpoint import load_policy
 from porl_robot.policy.network import with_constant_std
@@ -60,6 +61,8 @@ def run(config: DictConfig) -> int:
         env, evaluation_env = (opened.enter_context(closing(make_env(config))) for _ in range(2))
         if given is not None:
             require_fit(given, env, config.policy)
+        if isinstance(method.explorer, GuideThenLearner) and not env.has_success:
+            raise UsageError(f"method={method.name} hands over by success, which {env.name} does not tell; take porl")
         if offline is not None:
             require_log_fit(offline.spec, env, config.log)
         spaces = int(env.observation_space.shape[0]), int(env.action_space.shape[0])
@@ -84,9 +87,8 @@ def run(config: DictConfig) -> int:
             config.steps, config.eval_every, config.eval_episodes, config.final_episodes, config.seed, out
         )
         tuning = FineTuning(env, evaluation_env, learner, log, metrics, run_config, state, terminal, missed)
-        before = tuning.measure(given) if given is not None else None
-        final = tuning.run()
-    summary = summarise(tuning, learner, run_config, final, before)
+        final = tuning.run(given)
+    summary = summarise(tuning, learner, run_config, final, tuning.before)
     write_summary("finetune", out / "summary.json", summary)
     save_agent(_finetuned(learner.policy(), summary, start), given or start, learner, out)
     write_report(out, summary, read_metrics(out / METRICS_FILE))

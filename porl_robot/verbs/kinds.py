@@ -46,7 +46,7 @@ def fits(value: Any, hint: Any) -> bool:
         return any(fits(value, each) for each in arguments)
     if origin is Literal:
         return value in arguments
-    if origin is tuple:
+    if origin in (tuple, list):
         return isinstance(value, list) and all(fits(each, arguments[0]) for each in value)
     if hint is float:
         return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
@@ -62,7 +62,7 @@ def described(hint: Any) -> str:
         return " or ".join(described(each) for each in arguments)
     if origin is Literal:
         return " or ".join(map(str, arguments))
-    if origin is tuple:
+    if origin in (tuple, list):
         return f"a list as in [{'64, 64' if arguments[0] is int else 'one, other'}]"
     return _WORDS.get(hint, "a node with _target_")
 

@@ -15,7 +15,10 @@ LARGEST = 2**32 - 1
 
 
 def _key(meaning: str, default: Any = MISSING, least: int | None = None) -> Any:
-    return field(default=default, metadata={"help": meaning, "least": least})
+    metadata = {"help": meaning, "least": least}
+    if isinstance(default, list):
+        return field(default_factory=default.copy, metadata=metadata)
+    return field(default=default, metadata=metadata)
 
 
 @dataclass
@@ -45,6 +48,35 @@ class PretrainKeys(Common):
     log: str = _key("folder written by collect or finetune")
     steps: int | None = _key("gradient steps; left out, as many as the method says", None, least=1)
     eval_episodes: int = _key("episodes of each of the two evaluations", 100, least=1)
+
+
+@dataclass
+class ImportPolicyKeys(Common):
+    """Keys of `import-policy`; those from `chunk` on say of the source what its file does not."""
+
+    source: str = _key("file of the policy, or module:attribute or file.py:attribute of a Python callable")
+    kind: str = _key("torchscript, export, onnx, sb3, state_dict, callable, or auto to look into the file", "auto")
+    log: str | None = _key("folder with a log whose observations are used too", None)
+    episodes: int = _key("episodes to record for each round of a distillation", 60, least=1)
+    rounds: int = _key("rounds in which the distilled policy's own episodes are relabelled", 3, least=0)
+    steps: int = _key("gradient steps of each round of a distillation", 4000, least=1)
+    hidden: list[int] = _key("widths of a distilled policy's hidden layers", [128, 128])
+    tolerance: float = _key("of the mode difference, in actions; reported against, not enforced", 0.05)
+    eval_episodes: int = _key("episodes of each of the two evaluations", 50, least=1)
+    chunk: int | None = _key("the source gives chunks (H, A); execute so many actions of each", None)
+    stochastic: bool = _key("the source may answer one observation with different actions", False)
+    stateful: bool = _key("the source may remember earlier observations of the episode", False)
+    clip: bool = _key("cut the source's actions off at the ends of its range", False)
+    action_low: list[float] | None = _key("low end of the source's own action range, as [-2] or per dimension", None)
+    action_high: list[float] | None = _key("high end of it", None)
+    observation_indices: list[int] | None = _key("which of the task's observations the source takes, in order", None)
+    normalisation: str | None = _key("file with observation mean and std (.npz, .json, VecNormalize .pkl)", None)
+    layers: list[str] | None = _key("state_dict: names of the linear layers in order", None)
+    activation: str = _key("state_dict: between the layers", "relu")
+    output: str = _key("state_dict: after the last layer: tanh, linear, clip", "tanh")
+    log_std: str | None = _key("state_dict: name of the log standard deviation's head or vector", None)
+    observation_mean: str | None = _key("state_dict: name of the tensor with the observations' mean", None)
+    observation_std: str | None = _key("state_dict: name of the tensor with their standard deviation", None)
 
 
 @dataclass
@@ -110,6 +142,7 @@ PASSED_ON = {"compare": ("env.", "method.", "learner", "safety")}
 SCHEMAS: dict[str, type[Common | CompareKeys]] = {
     "collect": CollectKeys,
     "pretrain": PretrainKeys,
+    "import-policy": ImportPolicyKeys,
     "finetune": FinetuneKeys,
     "evaluate": EvaluateKeys,
     "demo": DemoKeys,
@@ -121,18 +154,18 @@ def register() -> None:
     """Makes the schemas known to Hydra."""
     store = ConfigStore.instance()
     for verb, schema in SCHEMAS.items():
-        store.store(name=f"{verb}_schema", node=schema)
+        store.store(name=f"{verb.replace('-', '_')}_schema", node=schema)
 
 
 def help_text(verb: str, purpose: str) -> str:
     """What `--help` prints: purpose, keys with defaults, and where nested keys are found."""
     lines = [f"porl-robot {verb} [group=option] [key=value] ...", "", purpose.strip(), "", "keys:"]
     for each in fields(SCHEMAS[verb]):
-        lines.append(f"  {each.name:15} {_default(each):12} {each.metadata['help']}")
+        lines.append(f"  {each.name:19} {_default(each):12} {each.metadata['help']}")
     folder = data_dir("configs")
     lines += ["", "groups (nested keys as in method.warm_up.steps=3000):"]
     for group in groups(verb):
-        lines.append(f"  {group:15} {', '.join(sorted(path.stem for path in (folder / group).glob('*.yaml')))}")
+        lines.append(f"  {group:19} {', '.join(sorted(path.stem for path in (folder / group).glob('*.yaml')))}")
     if verb in PASSED_ON:
         return "\n".join(lines)
     return "\n".join([*lines, "", "-m runs a sweep over comma-separated values; job k writes OUT/k."])
@@ -147,6 +180,7 @@ def groups(verb: str) -> list[str]:
 def _default(key: Field[Any]) -> str:
     if key.type == "Any" or key.name == "out" or key.default in (None, ()):
         return ""
-    if isinstance(key.default, tuple):
-        return f"[{','.join(map(str, key.default))}]"
-    return "required" if key.default is MISSING else str(key.default)
+    default = key.default_factory() if callable(key.default_factory) else key.default
+    if isinstance(default, tuple):
+        return f"[{','.join(map(str, default))}]"
+    return "required" if default is MISSING else "" if default is None else str(default)

@@ -23,6 +23,8 @@ EXAMPLES = {
     "string": "text",
     "integer": 1,
     "number": 0.5,
+    "true or false": False,
+    "list of numbers": [0.5, 1.0],
     "object: string to integer": {"rate": 2},
     "list of strings": ["critic"],
     "list of integers": [0, 1],

@@ -161,6 +161,16 @@ def test_the_second_bank_is_the_checkpoint_s_and_the_first_one_fresh(method_of, 
         assert any(not torch.equal(tensor, before[group][name]) for name, tensor in networks[group].items()), group
 
 
+def test_every_reading_makes_the_same_learner(tmp_path, learner_of, method_of, beginning):
+    """Copies are drawn, and an optimiser remembers, in the order of the tensors: a file may not give it by chance."""
+    save_networks(learner_of(members=2), tmp_path)
+    policy = learner_of().policy()
+    first, *others = (beginning(from_file(method_of(), 5), load_networks(tmp_path, policy)) for _ in range(6))
+    for other in others:
+        for (name, tensor), (same, twin) in zip(first.state.tensors(), other.state.tensors(), strict=True):
+            assert name == same and torch.equal(tensor, twin), name
+
+
 def spoiled(change):
     def spoil(path):
         tensors = load_file(path)

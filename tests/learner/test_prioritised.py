@@ -133,7 +133,7 @@ def test_rows_that_look_online_come_more_often(learner):
         one.block(200, step)
     everything = one.buffer.gather(torch.arange(OFFLINE + 200), 200, (OFFLINE + 200,), 0.97)
     ratio = log_ratio(one.state.networks, normalised(one.state, everything)).detach()
-    assert ratio[OFFLINE:].mean() > 0.5 and ratio[:OFFLINE].mean() < -0.5
+    assert ratio[OFFLINE:].mean() > 0.3 and ratio[:OFFLINE].mean() < -0.3
     first = everything.observation[:OFFLINE, 0]
     assert np.corrcoef(first, priority(one)["rows"][:OFFLINE].log())[0, 1] > 0.5
     assert priority(one)["rows"][OFFLINE : OFFLINE + 200].mean() > 1.2 * priority(one)["rows"][:OFFLINE].mean()
@@ -142,9 +142,7 @@ def test_rows_that_look_online_come_more_often(learner):
 def test_every_block_of_a3rl_is_half_offline(learner, monkeypatch):
     one, drawn = learner("a3rl"), []
     gather = one.buffer.gather
-    monkeypatch.setattr(
-        one.buffer, "gather", lambda indices, *rest: (drawn.append(indices), gather(indices, *rest))[1]
-    )
+    monkeypatch.setattr(one.buffer, "gather", lambda indices, *rest: (drawn.append(indices), gather(indices, *rest))[1])
     one.block(100, None)
     for half in drawn[0].view(2, 16):
         assert (half[:8] < OFFLINE).all() and (half[8:] >= OFFLINE).all() and half.max() < OFFLINE + 100

@@ -1,6 +1,7 @@
 """CQL and Cal-QL against the definition, one row, one critic and one action at a time."""
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -198,7 +199,7 @@ def test_lagrange_coefficient_rises_exactly_while_the_excess_is_above_the_gap(ga
         value = loss(*given, CONTEXT)
         step_groups(state, groups, value, torch.tensor(1e-3, dtype=torch.float64))
         before.append(given[0]["conservatism"]["log_weight"].item())
-    assert all(direction * (after - now) > 0 for now, after in zip(before, before[1:], strict=False))
+    assert all(direction * (after - now) > 0 for now, after in pairwise(before))
 
 
 def test_the_coefficient_is_bounded():

@@ -140,7 +140,7 @@ def test_targets_stay_within_the_returns_the_task_can_have():
         free = target(networks, "targets", rows, drawn(target, rng), FREE)
         assert free.min() < -2.0 and free.max() > -1.1
         kept = target(networks, "targets", rows, drawn(target, rng), bounded)
-        assert -2.0 <= kept.min() and kept.max() <= -1.1
+        assert kept.min() >= -2.0 and kept.max() <= -1.1
 
 
 @pytest.mark.parametrize(("make", "words"), [

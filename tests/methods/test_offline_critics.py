@@ -172,7 +172,9 @@ def test_both_banks_learn_from_their_own_targets():
     networks, rows, targets, _ = scene()
     loss = TwoBanks()(networks, rows, targets, {}, CONTEXT)
     for bank in ("critics", "offline_critics"):
-        alone = TemporalDifference()(networks | {"critics": networks[bank]}, rows, {"critics": targets[bank]}, {}, CONTEXT)  # noqa: E501
+        alone = TemporalDifference()(
+            networks | {"critics": networks[bank]}, rows, {"critics": targets[bank]}, {}, CONTEXT
+        )
         assert_close(slopes(loss, networks, bank), slopes(alone, networks, bank))
 
 

@@ -1,0 +1,93 @@
+"""State dicts of a perceptron that the user declares."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from porl_robot.errors import UserError
+from porl_robot.policy.importing.declaration import Declaration, Network
+from porl_robot.policy.importing.mlp import Activation, Mlp, Output, linear_layers
+from porl_robot.policy.importing.raw import Raw, of_mlp
+from porl_robot.policy.importing.statistics import Statistics
+
+
+def read(path: Path, declaration: Declaration) -> Raw:
+    """A file from `torch.save(module.state_dict(), ...)` or safetensors, with the layers of `declaration.network`.
+
+    Raises:
+        UserError: the file holds anything but tensors, or not the declared layers.
+    """
+    tensors = _tensors(path)
+    network = declaration.network
+    try:
+        mlp = _declared(tensors, network)
+        statistics = _statistics(tensors, network)
+    except ValueError as error:
+        raise UserError(f"source={path}: {error}") from error
+    return of_mlp("state_dict", mlp, statistics=statistics)
+
+
+def _tensors(path: Path) -> dict[str, Tensor]:
+    """Every tensor of the file; those of nested dicts under dotted names."""
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        held = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, SafetensorError, RuntimeError, EOFError) as error:
+        raise UserError(
+            f"source={path}: cannot be loaded as tensors only; expected torch.save(module.state_dict(), ...), a "
+            "TorchScript module or an ONNX file (pickled modules can run code and are not loaded)"
+        ) from error
+    if not isinstance(held, Mapping):
+        raise UserError(f"source={path}: holds a {type(held).__name__}, expected a state dict")
+    return dict(_flat(held))
+
+
+def _flat(node: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Tensor]]:
+    for name, value in node.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}.")
+        elif isinstance(value, Tensor):
+            yield f"{prefix}{name}", value
+
+
+def _declared(tensors: dict[str, Tensor], network: Network) -> Mlp:
+    matrices = (name for name, tensor in tensors.items() if name.endswith(".weight") and tensor.ndim == 2)
+    names = network.layers or [name for each in matrices if (name := each.removesuffix(".weight")) != network.log_std]
+    if not names:
+        raise ValueError("holds no linear layers (tensors NAME.weight with two dimensions)")
+    # Declaration has seen that both are of their kinds.
+    activation, output = cast(Activation, network.activation), cast(Output, network.output)
+    return Mlp(linear_layers(tensors, names), activation, output, _log_std(tensors, network.log_std))
+
+
+def _log_std(tensors: dict[str, Tensor], name: str | None) -> Tensor | tuple[Tensor, Tensor] | None:
+    if name is None:
+        return None
+    if name in tensors:
+        return tensors[name].detach().float().flatten()
+    (head,) = linear_layers(tensors, [name])
+    return head
+
+
+def _statistics(tensors: dict[str, Tensor], network: Network) -> Statistics | None:
+    if network.observation_mean is None or network.observation_std is None:
+        return None
+    mean = _named(tensors, "observation_mean", network.observation_mean)
+    return Statistics(mean, _named(tensors, "observation_std", network.observation_std))
+
+
+def _named(tensors: dict[str, Tensor], key: str, name: str) -> npt.NDArray[np.float64]:
+    if name not in tensors:
+        raise ValueError(f"holds no tensor {key}={name}; there are {', '.join(tensors)}")
+    return tensors[name].detach().numpy().astype(np.float64).ravel()

@@ -1,0 +1,344 @@
+"""Every preset from the command line: it runs, it asks for what it needs, and it can be taken up again."""
+
+import json
+import math
+import shutil
+
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file
+
+from porl_robot.analysis.summary import SCHEMA
+from porl_robot.cli import run
+from porl_robot.learner.backend import compile_update
+from porl_robot.learner.networks_file import CRITICS
+from porl_robot.paths import data_dir
+from porl_robot.policy.checkpoint import load_policy
+from porl_robot.replay.log import read_log
+from porl_robot.replay.record import Phase, Source
+from porl_robot.verbs import finetune
+from porl_robot.verbs.compose import load
+
+REACH = "env=arm_reach"
+SMALL = ["learner.hidden=[8]", "learner.batch_size=16"]
+SHORT = [*SMALL, "steps=120", "eval_every=60", "eval_episodes=1", "final_episodes=1", "method.warm_up.steps=40"]
+PRESETS = {path.stem: yaml.safe_load(path.read_text()) for path in (data_dir("configs") / "method").glob("*.yaml")}
+CLONING = ("bc", "coil")
+TUNING = sorted(PRESETS.keys() - CLONING)
+OFFLINE = sorted(name for name, preset in PRESETS.items() if "offline_updates" in preset)
+FITTED = ("porl", "porl_anchored", "q2rl", "opt")
+QUICK = {
+    "porl": ["method.warm_up.evidence=null"],
+    "porl_anchored": ["method.warm_up.evidence=null"],
+    "q2rl": ["method.warm_up.evidence=null"],
+    "sac_scratch": ["method.explorer.uniform_steps=30"],
+}
+LACKING = {
+    "a3rl": ["actor", "critics", "density", "priority"],
+    "adaptive_bc": ["critics"],
+    "awac": [],
+    "cal_ql": [],
+    "cql": [],
+    "enoto": ["critics"],
+    "ibrl": ["actor", "critics"],
+    "iql": [],
+    "jsrl": ["actor", "critics"],
+    "off2on": ["critics", "density", "priority"],
+    "opt": ["critics", "density", "priority"],
+    "pex": ["actor"],
+    "porl": ["critics"],
+    "porl_anchored": ["critics"],
+    "q2rl": ["critics", "reference_value"],
+    "rlpd": ["actor", "critics"],
+    "sac_naive": ["critics"],
+    "sac_scratch": ["actor", "critics"],
+    "td3_bc": [],
+    "td3_c": ["multiplier"],
+    "wsrl": ["critics"],
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def without_reports():
+    """Drawing takes longer than learning here, and has tests of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(finetune, "write_report", lambda *_: None)
+        yield
+
+
+@pytest.fixture(scope="module")
+def pretrained(log, policy):
+    """The folder of a policy by the method that made it, each made once."""
+    made = {"bc": policy}
+
+    def folder(method):
+        if method not in made:
+            made[method] = log.parent / f"pretrained_{method}"
+            given = [REACH, f"method={method}", f"log={log}", "eval_episodes=1", f"out={made[method]}"]
+            steps = ["method.steps=30", "method.steps_per_stage=5"] if method == "coil" else ["steps=30"]
+            assert run(["pretrain", *given, *steps, *SMALL]) == 0
+        return made[method]
+
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tuned(pretrained, log):
+    """The run of a preset on the policy it is meant for, each made once."""
+    made = {}
+
+    def folder(method):
+        if method not in made:
+            made[method] = log.parent / f"tuned_{method}"
+            assert run(command(method, pretrained, log, made[method])) == 0
+        return made[method]
+
+    return folder
+
+
+def command(method, pretrained, log, out):
+    inputs = [f"policy={pretrained(PRESETS[method].get('pretraining', 'bc'))}", f"log={log}"]
+    quick = QUICK.get(method, []) + (["method.warm_up.fit.updates=12"] if method in FITTED else [])
+    return ["finetune", REACH, f"method={method}", *inputs, *SHORT, *quick, f"out={out}"]
+
+
+def summary(folder):
+    return json.loads((folder / "summary.json").read_text())
+
+
+def numbers(value):
+    if isinstance(value, dict):
+        return [number for each in value.values() for number in numbers(each)]
+    if isinstance(value, list):
+        return [number for each in value for number in numbers(each)]
+    return [value] if isinstance(value, int | float) else []
+
+
+@pytest.mark.parametrize("method", OFFLINE)
+def test_offline_methods_leave_a_policy_and_critics(pretrained, method):
+    said, folder = summary(pretrained(method)), pretrained(method)
+    assert list(said) == [key.name for key in SCHEMA["pretrain"]]
+    assert (said["method"], said["steps"]) == (method, 30)
+    assert load_policy(folder).hash == said["policy_hash"]
+    tensors = load_file(folder / CRITICS)
+    assert all(tensor.isfinite().all() for tensor in tensors.values())
+    assert ("value.w0" in tensors) == (method == "iql")
+
+
+@pytest.mark.parametrize("method", TUNING)
+def test_every_preset_fine_tunes(tuned, method):
+    folder, said = tuned(method), summary(tuned(method))
+    assert list(said) == [key.name for key in SCHEMA["finetune"]]
+    assert (said["method"], said["env_steps"], said["stopped_because"]) == (method, 120, None)
+    assert len(numbers(said)) > 15 and all(math.isfinite(number) for number in numbers(said))
+    load_policy(folder)  # refuses what is not finite
+    assert all(tensor.isfinite().all() for tensor in load_file(folder / CRITICS).values())
+    assert 40 <= said["unfreeze_step"] <= 100
+    assert said["actor_updates"] == 120 - said["unfreeze_step"]
+    assert said["critic_updates"] >= 2 * said["actor_updates"]
+
+
+@pytest.mark.parametrize("method", TUNING)
+def test_what_no_checkpoint_gave_is_listed(tuned, method):
+    assert sorted(summary(tuned(method))["initialised"]) == LACKING[method]
+
+
+def test_the_log_says_where_the_reference_acted(tuned):
+    for method in ("ibrl", "pex", "q2rl", "jsrl"):
+        data = read_log(tuned(method))
+        guided = data.source == Source.GUIDE
+        assert guided.any() and (data.log_prob[guided] != data.log_prob[guided]).all()
+        assert not (data.log_prob[~guided] != data.log_prob[~guided]).any()
+
+
+def test_curriculum_leaves_a_policy_any_method_can_begin_with(cli, tmp_path, pretrained):
+    said, out = summary(pretrained("coil")), tmp_path / "out"
+    assert said["method"] == "coil" and 30 < said["kept_step"] <= said["steps"] <= 30 + 6 * 5
+    assert not (pretrained("coil") / CRITICS).exists()
+    sizes = ["steps=60", "eval_every=60", "eval_episodes=1", "final_episodes=1"]
+    given = [f"policy={pretrained('coil')}", *SMALL, *sizes, "method.warm_up.steps=40"]
+    assert cli("finetune", REACH, "method=sac_naive", *given, f"out={out}").code == 0
+    assert summary(out)["actor_updates"] == 20
+
+
+def test_steps_shorten_a_curriculum_too(cli, tmp_path, log):
+    """`steps` is a key of the verb; it may not be ignored in silence."""
+    given = [REACH, "method=coil", f"log={log}", "eval_episodes=1", "method.steps_per_stage=5", "steps=10"]
+    outcome = cli("pretrain", *given, f"out={tmp_path / 'out'}")
+    assert outcome.code != 0 or summary(tmp_path / "out")["steps"] < 100
+
+
+# What is asked for.
+
+
+def assert_refused(outcome, *words):
+    assert outcome.code in (1, 2) and outcome.err.count("\n") == 1, outcome.err
+    for word in words:
+        assert word in outcome.err
+
+
+NEEDY = sorted(name for name, preset in PRESETS.items() if "critics" in preset.get("requires", []))
+
+
+@pytest.mark.parametrize("method", ["wsrl", "cal_ql", "opt"])
+def test_critics_are_asked_for_with_the_way_to_get_them(cli, tmp_path, policy, log, method):
+    assert method in NEEDY
+    outcome = cli("finetune", REACH, f"method={method}", f"policy={policy}", f"log={log}", f"out={tmp_path / 'out'}")
+    made_by = PRESETS[method]["pretraining"]
+    assert_refused(outcome, "critics", CRITICS, f"pretrain method={made_by}", "method=porl", str(policy))
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("method", NEEDY)
+def test_the_way_to_get_critics_is_one(method):
+    assert PRESETS[method]["pretraining"] in OFFLINE
+
+
+@pytest.mark.parametrize("method", ["cal_ql", "rlpd", "ibrl"])
+def test_a_log_is_asked_for(cli, tmp_path, pretrained, method):
+    policy = pretrained(PRESETS[method].get("pretraining", "bc"))
+    outcome = cli("finetune", REACH, f"method={method}", f"policy={policy}", f"out={tmp_path / 'out'}")
+    assert_refused(outcome, f"method={method} needs log=FOLDER", "collect")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_policy_is_asked_for(cli, tmp_path):
+    assert_refused(cli("finetune", REACH, "method=wsrl", f"out={tmp_path / 'out'}"), "needs policy=FOLDER")
+
+
+@pytest.mark.parametrize("method", ["porl", "wsrl"])
+def test_methods_without_an_offline_phase_name_those_with_one(cli, tmp_path, log, method):
+    outcome = cli("pretrain", REACH, f"method={method}", f"log={log}", f"out={tmp_path / 'out'}")
+    assert_refused(outcome, f"method={method}")
+    named = outcome.err.rpartition("accepts ")[2].strip().split(", ")
+    assert sorted(named) == sorted([*CLONING, *OFFLINE])
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("verb", ["pretrain method=iql", "pretrain method=coil", "finetune method=rlpd"])
+def test_a_log_of_another_task_is_refused(cli, tmp_path, log, verb):
+    outcome = cli(*verb.split(), "env=arm_push", f"log={log}", f"out={tmp_path / 'out'}")
+    assert_refused(outcome, "its env is arm_reach", "arm_push")
+    assert not (tmp_path / "out").exists()
+
+
+def test_pairs_of_critics_are_even(cli, tmp_path, pretrained, log):
+    given = [REACH, "method=off2on", f"policy={pretrained('cql')}", f"log={log}", "method.critic.members=5"]
+    assert_refused(cli("finetune", *given, *SHORT, f"out={tmp_path / 'out'}"), "members")
+
+
+@pytest.mark.parametrize(("method", "change"), [
+    ("cal_ql", "method.critic_loss.samples=0"),
+    ("iql", "method.critic_loss.expectile=1.0"),
+    ("opt", "method.replay.online_share=1.0"),
+    ("ibrl", "method.behaviour.rule=best"),
+    ("wsrl", "method.target.n_step=0"),
+])  # fmt: skip
+def test_nonsense_is_told_before_anything_moves(cli, tmp_path, pretrained, log, method, change):
+    given = command(method, pretrained, log, tmp_path / "out")
+    assert_refused(cli(*given, change), change.partition("=")[0].rpartition(".")[2])
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_curriculum_with_an_impossible_std_is_told_in_one_line(cli, tmp_path, log):
+    outcome = cli("pretrain", REACH, "method=coil", f"log={log}", "method.std=9.0", f"out={tmp_path / 'out'}")
+    assert_refused(outcome, "std")
+
+
+@pytest.mark.parametrize("method", ["wsrl", "rlpd"])
+def test_demo_runs_or_refuses_before_it_collects(cli, tmp_path, method):
+    out = tmp_path / "out"
+    lengths = ["episodes=2", "steps=60", "eval_every=60", "eval_episodes=1", "method.warm_up.steps=20"]
+    outcome = cli("demo", f"method={method}", *SMALL, *lengths, f"out={out}")
+    assert outcome.code == 0 or not out.exists(), outcome.err
+
+
+# The frozen beginning, and taking up again.
+
+
+def weights(folder):
+    return load_policy(folder).weights
+
+
+def test_pre_sample_leaves_policy_and_critics_as_they_were(cli, tmp_path, pretrained):
+    """Bit for bit; the further critics are copies of those that were given."""
+    given, out = pretrained("cal_ql"), tmp_path / "out"
+    sizes = [*SMALL, "steps=60", "eval_every=60", "eval_episodes=1", "final_episodes=1", "method.warm_up.steps=500"]
+    assert cli("finetune", REACH, "method=wsrl", f"policy={given}", *sizes, f"out={out}").code == 0
+    assert summary(out)["actor_updates"] == summary(out)["critic_updates"] == 0
+    assert all((array == weights(given)[name]).all() for name, array in weights(out).items())
+    before, after = load_file(given / CRITICS), load_file(out / CRITICS)
+    assert torch.equal(after["temperature.log_alpha"], before["temperature.log_alpha"])
+    assert torch.equal(after["critics.w0"][:2], before["critics.w0"]) and len(after["critics.w0"]) == 10
+    assert set(read_log(out).phase) == {Phase.PRE_SAMPLE}
+
+
+def crashed(folder, out):
+    """A copy of a run whose last checkpoint was never written."""
+    shutil.copytree(folder, out)
+    shutil.rmtree(out / "checkpoints" / "000000120")
+    (out / "summary.json").unlink()
+    (out / "policy.json").unlink()
+    return out
+
+
+@pytest.mark.parametrize("method", ["opt", "off2on", "adaptive_bc", "ibrl"])
+def test_a_crashed_run_catches_up_bit_for_bit(cli, tmp_path, tuned, method):
+    """From the steps in the log alone: priorities, both banks, controllers."""
+    out = crashed(tuned(method), tmp_path / "out")
+    outcome = cli("finetune", f"resume={out}")
+    assert outcome.code == 0, outcome.err
+    assert load_policy(out).hash == load_policy(tuned(method)).hash
+    ours, theirs = load_file(out / CRITICS), load_file(tuned(method) / CRITICS)
+    assert ours.keys() == theirs.keys() and all(torch.equal(ours[name], tensor) for name, tensor in theirs.items())
+    assert summary(out)["critic_updates"] == summary(tuned(method))["critic_updates"]
+
+
+@pytest.mark.parametrize("method", ["opt", "ibrl"])
+def test_a_finished_run_can_go_on_for_longer(cli, tmp_path, tuned, method):
+    out = tmp_path / "out"
+    shutil.copytree(tuned(method), out)
+    outcome = cli("finetune", f"resume={out}", "steps=160")
+    assert outcome.code == 0, outcome.err
+    said, before = summary(out), summary(tuned(method))
+    assert said["env_steps"] == 160 and said["actor_updates"] == before["actor_updates"] + 40
+    assert said["unfreeze_step"] == before["unfreeze_step"]
+    assert load_policy(out).hash != load_policy(tuned(method)).hash
+
+
+# Compiled.
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["cal_ql", "td3_c", "iql", "opt", "pex", "off2on", "enoto"])
+def test_compiled_equals_eager(pretrained, log, tmp_path, method):
+    overrides = command(method, pretrained, log, tmp_path / "out")[1:]
+    eager, compiled = (made_learner(load("finetune", overrides)) for _ in range(2))
+    compiled._update = compile_update()
+    before = {name: tensor.detach().clone() for name, tensor in eager.state.tensors()}
+    for step in range(1, 9):
+        eager.block(0, step)
+        compiled.block(0, step)
+    moved = set()
+    for (name, one), (_, other) in zip(eager.state.tensors(), compiled.state.tensors(), strict=True):
+        assert torch.allclose(one, other, rtol=1e-3, atol=1e-4), name
+        if not torch.equal(one, before[name]):
+            moved.add(name.partition(".")[0])
+    assert {"actor", "critics", "targets"} <= moved
+
+
+def made_learner(config):
+    """As `finetune` makes it, with nothing but offline rows."""
+    from pathlib import Path
+
+    from porl_robot.learner.learner import Learner
+    from porl_robot.learner.networks_file import load_networks
+    from porl_robot.replay.buffer import ReplayBuffer
+    from porl_robot.verbs.build import make_learner_config, make_method
+
+    method, folder = make_method(config), Path(config.policy)
+    policy, data = load_policy(folder), read_log(Path(config.log))
+    buffer = ReplayBuffer(0, policy.spec.observation_size, policy.spec.action_size, offline=data)
+    found = load_networks(folder, policy)
+    return Learner(method, make_learner_config(config), policy, buffer, (-1.0, 0.0), 0, policy, found)
