@@ -15,6 +15,7 @@ from porl_robot.learner.backend import update_function
 from porl_robot.learner.prioritised import Priorities
 from porl_robot.learner.state import LearnerState, Sizes, initial_state, restart_critics
 from porl_robot.learner.update import Coefficients, Losses, Metrics, Noise
+from porl_robot.methods.behaviours import ModeOf
 from porl_robot.methods.critics import action_values, spread
 from porl_robot.methods.method import Method
 from porl_robot.methods.networks import Networks, Shape
@@ -97,7 +98,9 @@ class Learner:
         self._device = torch.device(config.device)
         self._members = method.critic.members or config.members
         if method.pairs_critics and self._members % 2:
-            raise UsageError(f"method={method.name} pairs its critics and needs an even number, got {self._members}")
+            raise UsageError(
+                f"method={method.name} pairs its critics: method.critic.members={self._members} must be even"
+            )
         start = torch.Generator().manual_seed(derive(seed, Stream.CRITICS))
         self.state: LearnerState
         self.state, self.initialised = initial_state(
@@ -207,7 +210,11 @@ class Learner:
         """What acts with `policy` as actor, as the networks stand now."""
         runner = PolicyRunner(policy)
         behaviour = self.method.behaviour
-        return runner if behaviour is None else behaviour.agent(runner, self.reference, self.state.networks)
+        if behaviour is None:
+            return runner
+        if not self.actor_updates:
+            return runner if behaviour.warm_up == "actor" else ModeOf(self.reference)
+        return behaviour.agent(runner, self.reference, self.state.networks)
 
     def weights(self, rows: int, step: int) -> dict[str, float]:
         """Coefficients of the actor loss by name, `step` environment steps after unfreezing."""

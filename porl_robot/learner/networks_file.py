@@ -11,12 +11,12 @@ from safetensors.torch import load, save
 from porl_robot.errors import UserError
 from porl_robot.files import replace_file
 from porl_robot.learner.learner import Learner
+from porl_robot.methods.critics import require_stack
 from porl_robot.methods.networks import Networks
 from porl_robot.policy.spec import Policy
 
 CRITICS = "critics.safetensors"
 _GROUPS = ("critics", "targets", "value", "reference_value", "temperature")
-_FORMAT = "1"
 
 
 def save_networks(learner: Learner, folder: Path) -> None:
@@ -26,8 +26,7 @@ def save_networks(learner: Learner, folder: Path) -> None:
         for group in _GROUPS
         for name, tensor in learner.state.networks.get(group, {}).items()
     }
-    metadata = {"format_version": _FORMAT, "method": learner.method.name, "policy": learner.policy().hash}
-    replace_file(folder / CRITICS, save(tensors, metadata))
+    replace_file(folder / CRITICS, save(tensors))
 
 
 def load_networks(folder: Path, policy: Policy) -> Networks:
@@ -44,15 +43,26 @@ def load_networks(folder: Path, policy: Policy) -> Networks:
     except (OSError, SafetensorError, KeyError) as error:
         raise UserError(f"policy {folder}: {CRITICS} is damaged ({error})") from error
     networks: Networks = {}
-    for name, tensor in tensors.items():
+    # Moments of an optimiser go by position, so the order must not depend on the file.
+    for name in sorted(tensors):
         group, _, key = name.partition(".")
-        networks.setdefault(group, {})[key] = tensor
-    inputs = policy.spec.observation_size + policy.spec.action_size
-    found = networks.get("critics", {}).get("w0")
-    if found is None or found.dim() != 3 or found.shape[1] != inputs:
-        shape = None if found is None else list(found.shape)
-        raise UserError(f"policy {folder}: {CRITICS} has a first layer of {shape}, expected [critics, {inputs}, width]")
+        networks.setdefault(group, {})[key] = tensors[name]
+    _require_whole(networks, folder, policy)
     broken = [name for name, tensor in tensors.items() if not bool(torch.isfinite(tensor).all())]
     if broken:
         raise UserError(f"policy {folder}: {CRITICS} holds non-finite numbers in {broken[0]}")
     return networks
+
+
+def _require_whole(networks: Networks, folder: Path, policy: Policy) -> None:
+    observation, action = policy.spec.observation_size, policy.spec.action_size
+    missing = sorted({"critics", "targets", "temperature"} - networks.keys())
+    if missing or "log_alpha" not in networks["temperature"]:
+        raise UserError(f"policy {folder}: {CRITICS} has no {missing[0] if missing else 'temperature.log_alpha'}")
+    for group, parameters in networks.items():
+        if group == "temperature":
+            continue
+        try:
+            require_stack(parameters, observation + (action if group in ("critics", "targets") else 0))
+        except ValueError as error:
+            raise UserError(f"policy {folder}: {CRITICS} does not fit the policy: {group}.{error}") from error

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from porl_robot.learner.optimizer import Moments
-from porl_robot.methods.anchors import SpeedLimit
 from porl_robot.methods.critics import Parameters, from_checkpoint, random_critics, without_actions
 from porl_robot.methods.networks import FOLLOWERS, Networks
 from porl_robot.policy.network import to_parameters, trainable
@@ -142,7 +141,7 @@ def _group(
         "value": value,
         "reference_value": value,
         "conservatism": lambda: {"log_weight": torch.tensor(1.0)},
-        "multiplier": lambda: {"log_weight": torch.tensor(SpeedLimit.start())},
+        "multiplier": lambda: {"log_weight": torch.tensor(0.0)},
         "density": lambda: random_critics(1, inputs, sizes.hidden, rng),
         "priority": lambda: {
             "rows": torch.ones(sizes.rows),

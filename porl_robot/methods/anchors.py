@@ -59,23 +59,23 @@ class SpeedLimit:
 
     Attributes:
         radius: root mean square distance allowed per action dimension (our default: .05 of the range).
+        gain: how many times faster than the actor eta learns; at the actor's own rate it would hardly move.
     """
 
     radius: float = 0.1
+    gain: float = 100.0
 
     def __post_init__(self) -> None:
         if not self.radius > 0.0:
             raise ValueError(f"speed_limit.radius {self.radius} must be positive")
+        if not self.gain > 0.0:
+            raise ValueError(f"speed_limit.gain {self.gain} must be positive")
 
     def __call__(self, networks: Networks, observation: Tensor, action: Tensor) -> Tensor:
         """The term for actor and multiplier, at normalised observations (B, D) and modes (B, A)."""
         with torch.no_grad():
             average, _ = distribution(networks["average"], observation)
         excess = (action - average.tanh()).square().mean() / self.radius**2 - 1.0
-        factor = F.softplus(networks["multiplier"]["log_weight"])
+        # At the parameter 0 the factor is 1.
+        factor = F.softplus(self.gain * networks["multiplier"]["log_weight"] + math.log(math.e - 1.0))
         return factor.detach() * excess - factor * excess.detach()
-
-    @staticmethod
-    def start() -> float:
-        """The multiplier's parameter at which softplus is 1."""
-        return math.log(math.e - 1.0)

@@ -23,17 +23,21 @@ class Composite:
         inverse_temperature: of the softmax, for returns of any scale in their own units.
         reference_value: what the reference is worth: `critic`, its action under the critics; `returns`, a state value
             fitted to the returns of its own episodes and frozen (Q2RL, arXiv 2605.05172).
+        warm_up: who acts until the actor takes its first update.
     """
 
     rule: Literal["argmax", "softmax"] = "argmax"
     inverse_temperature: float = 10.0
     reference_value: Literal["critic", "returns"] = "critic"
+    warm_up: Literal["actor", "reference"] = "reference"
 
     def __post_init__(self) -> None:
         if self.rule not in ("argmax", "softmax"):
             raise ValueError(f"behaviour.rule {self.rule!r} is neither 'argmax' nor 'softmax'")
         if self.reference_value not in ("critic", "returns"):
             raise ValueError(f"behaviour.reference_value {self.reference_value!r} is neither 'critic' nor 'returns'")
+        if self.warm_up not in ("actor", "reference"):
+            raise ValueError(f"behaviour.warm_up {self.warm_up!r} is neither 'actor' nor 'reference'")
 
     @property
     def networks(self) -> tuple[str, ...]:
@@ -46,6 +50,20 @@ class Composite:
         return _CompositeAgent(
             self, actor, reference, _Values(networks, "targets"), _Values(networks, own) if own else None
         )
+
+
+class ModeOf:
+    """The mode of a frozen reference, in acting and trying alike."""
+
+    def __init__(self, reference: PolicyRunner) -> None:
+        self._reference = reference
+        self.action_size = reference.action_size
+
+    def mode(self, observation: FloatArray) -> Float32:
+        return self._reference.mode(observation)
+
+    def sample(self, observation: FloatArray, rng: np.random.Generator) -> tuple[Float32, float]:
+        return self._reference.mode(observation), float("nan")
 
 
 class _Values:

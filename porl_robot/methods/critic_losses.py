@@ -158,7 +158,7 @@ class MetaAdaptation(TemporalDifference):
     rate: float = 3e-4
 
     def __call__(self, networks: Networks, rows: Batch, targets: Targets, noise: Tensors, context: Context) -> Tensor:
-        critics, half = networks["critics"], rows.reward.shape[0] // 2
+        critics, half = networks["critics"], (rows.reward.shape[0] + 1) // 2
         offline = squared_error(critics, rows, targets["critics"])[:, :half].mean(1).sum()
         gradients = torch.autograd.grad(offline, list(critics.values()), create_graph=True)
         adapted = {

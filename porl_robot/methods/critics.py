@@ -70,6 +70,24 @@ def spread(values: Tensor) -> Tensor:
     return values.std(0, correction=min(1, len(values) - 1))
 
 
+def require_stack(parameters: Parameters, input_size: int) -> None:
+    """Refuses tensors that are not one whole ensemble for inputs of this size.
+
+    Raises:
+        ValueError: names the tensor and its shape.
+    """
+    depth = sum(name.startswith("w") for name in parameters) - 1
+    hidden = [parameters[f"w{i}"].shape[-1] for i in range(depth) if f"w{i}" in parameters]
+    members = parameters["w_out"].shape[0] if "w_out" in parameters else 0
+    expected = random_critics(members, input_size, tuple(hidden), torch.Generator()) if hidden else {}
+    found = {name: tuple(tensor.shape) for name, tensor in parameters.items()}
+    wanted = {name: tuple(tensor.shape) for name, tensor in expected.items()}
+    odd = sorted(name for name in found.keys() | wanted.keys() if found.get(name) != wanted.get(name))
+    if odd or not members or not hidden:
+        name = odd[0] if odd else "w0"
+        raise ValueError(f"{name} has shape {found.get(name)}, expected {wanted.get(name)} for {input_size} inputs")
+
+
 def from_checkpoint(found: Parameters, members: int, rng: torch.Generator) -> Parameters:
     """`members` critics out of `found`. Those that it lacks repeat it with every weight changed by about 5 %.
 

@@ -93,7 +93,7 @@ class GuideThenLearner:
     """The reference acts first, the learner takes over after h steps of the episode (JSRL, arXiv 2204.02372).
 
     h starts at `longest` and falls by one of `stages` whenever the success of the last `window` episodes at the
-    present h is at least `1 - tolerance` times the best seen at any h.
+    present h is positive and at least `1 - tolerance` times the best seen at any h.
 
     Attributes:
         longest: steps the guide acts at first; an episode's usual length.
@@ -126,7 +126,7 @@ class GuideThenLearner:
             recent = outcomes[begun : begun + self.window]
             success = sum(recent) / self.window
             best = max(best, success)
-            if success >= (1.0 - self.tolerance) * best:
+            if success > 0.0 and success >= (1.0 - self.tolerance) * best:
                 stage, begun = stage + 1, begun + self.window
             else:
                 begun += 1

@@ -133,7 +133,7 @@ class Method:
         """Groups of parameters its parts ask for beyond actor, reference, critics, targets and temperature."""
         parts: list[_Part | None] = [self.target, self.critic_loss, self.actor_loss, self.replay, self.behaviour]
         if self.warm_up.fit is not None:
-            parts.append(self.warm_up.fit.critic_loss)
+            parts += [self.warm_up.fit.critic_loss, self.warm_up.fit.replay]
         return frozenset(group for part in parts if part is not None for group in part.networks)
 
     @property

@@ -96,7 +96,7 @@ class DensityRatio:
     """Rows by how much they look like online ones (Off2On, arXiv 2107.00591; OPT).
 
     Priority `w^exponent / mean over offline rows of w^exponent`, w the ratio of online to offline density; refreshed
-    for the rows of every batch, new rows at the largest. That starts at `M f / ((1 - f) 1000)` with M offline rows,
+    for the rows the actor saw last, new rows at the largest. That starts at `M f / ((1 - f) 1000)` with M offline rows,
     so that after 1,000 steps a share f of each batch is online.
 
     Attributes:
@@ -188,7 +188,7 @@ def share(offline: int, online: int, count: int, offline_share: float) -> int:
     """How many of `count` rows come from offline data: all or none where there is only one kind."""
     if not offline or not online:
         return count if offline else 0
-    return round(offline_share * count)
+    return math.ceil(offline_share * count)
 
 
 def log_ratio(networks: Networks, rows: Batch) -> Tensor:

@@ -64,6 +64,9 @@ class CurriculumConfig:
             raise ValueError(f"hidden {list(self.hidden)} must be widths of at least 1")
         if not self.learning_rate > 0.0:
             raise ValueError(f"learning_rate {self.learning_rate} must be positive")
+        if self.steps < 0:
+            raise ValueError(f"steps {self.steps} is negative")
+        log_std_head(self.std)
         for name in ("picked", "filter"):
             if not 0.0 < getattr(self, name) < 1.0:
                 raise ValueError(f"{name} {getattr(self, name)} is outside (0, 1)")
@@ -106,10 +109,12 @@ def clone_by_curriculum(
     seed: int,
     assess: Callable[[Policy], float],
     progress: Callable[[int, float, int], None] = lambda step, loss, left: None,
+    limit: int | None = None,
 ) -> Cloned:
     """Fits a policy to the better part of `actions` (N, A) given `observations` (N, D) and `rewards` (N,).
 
-    `assess` measures a policy after every stage; the best is kept. `progress` gets step, loss, episodes left.
+    `assess` measures a policy after every stage; the best is kept. `limit` ends the curriculum after so many gradient
+    steps. `progress` gets step, loss, episodes left.
     Deterministic given `seed` and `assess`.
     """
     rng = torch.Generator().manual_seed(seed)
@@ -139,13 +144,14 @@ def clone_by_curriculum(
     rows_of = [torch.arange(start, int(end)) for start, end in zip(starts, episode_ends, strict=True)]
     pool = Pool(np.add.reduceat(rewards, starts), config.filter)
     count = max(1, math.ceil(config.picked * len(rows_of)))
-    step, stage = config.steps, 0
-    loss = train(torch.arange(len(action)), config.steps)
+    step, stage = min(config.steps, limit or config.steps), 0
+    loss = train(torch.arange(len(action)), step)
     best, kept = float("-inf"), Cloned(to_policy(parameters, spec), step, step, loss, float("nan"))
-    while pool.left:
+    while pool.left and (limit is None or step < limit):
         picked = pool.pick(_scores(parameters, observation, action, [rows_of[e] for e in pool.left]), count)
-        loss = train(torch.cat([rows_of[episode] for episode in picked]), config.steps_per_stage)
-        step, stage = step + config.steps_per_stage, stage + 1
+        steps = config.steps_per_stage if limit is None else min(config.steps_per_stage, limit - step)
+        loss = train(torch.cat([rows_of[episode] for episode in picked]), steps)
+        step, stage = step + steps, stage + 1
         progress(step, loss, len(pool.left))
         if stage % config.stages_per_epoch == 0:
             pool.raise_bar(picked)

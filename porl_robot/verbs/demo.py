@@ -7,6 +7,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
+from porl_robot.errors import UsageError
 from porl_robot.verbs import collect, finetune, pretrain
 from porl_robot.verbs.build import make_learner_config, make_method, require_demonstrator, require_new_out
 from porl_robot.verbs.compose import load, quoted
@@ -22,7 +23,12 @@ def run(config: DictConfig) -> int:
     for folder in (out, log, policy):
         require_new_out(folder)
     require_demonstrator(config)
-    make_method(config)
+    method = make_method(config)
+    if not {*method.requires} <= {"policy"}:
+        raise UsageError(
+            f"method={method.name} needs {' and '.join(method.requires)}, demo makes a cloned policy only; "
+            "expected a method that needs no more, such as porl"
+        )
     make_learner_config(config)
     collect.run(_config("collect", config, _TASK, skill="degraded", episodes=config.episodes, out=log))
     pretrain.run(_config("pretrain", config, _TASK, log=log, out=policy))

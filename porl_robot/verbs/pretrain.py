@@ -134,6 +134,7 @@ def _by_curriculum(config: DictConfig, curriculum: CurriculumConfig, log: LogDat
             config.seed,
             assess,
             progress=lambda step, loss, left: terminal.progress(log.episodes - left, train=loss),
+            limit=config.steps,
         )
         terminal.note(f"cloned in {cloned.steps} steps, kept the policy of step {cloned.kept_step}")
     return cloned

@@ -39,7 +39,7 @@ def scene(seed=0):
     networks = {name: random_parameters(PolicySpec("toy", D, A, 20.0, (6,)), rng) for name in ACTORS}
     networks |= {name: random_critics(E, D + A, (9, 8), rng, output_bias=-2.0) for name in CRITICS}
     networks |= {name: random_critics(1, D, (7, 6), rng, output_bias=-2.0) for name in ("value", "reference_value")}
-    networks["multiplier"] = {"log_weight": torch.tensor(SpeedLimit.start())}
+    networks["multiplier"] = {"log_weight": torch.tensor(0.0)}
     networks = {
         group: {name: (2.0 * tensor if "mean" in name else tensor).double().requires_grad_()
                 for name, tensor in tensors.items()}
@@ -377,10 +377,9 @@ def excess(networks, rows, radius):
 def test_multiplier_rises_exactly_while_the_limit_is_broken(broken):
     networks, rows, _, noise = scene()
     radius = 0.02 if broken else 2.0
-    rule = DeterministicPolicy(speed_limit=SpeedLimit(radius))
+    rule = DeterministicPolicy(speed_limit=SpeedLimit(radius, gain=5.0))
     assert (excess(networks, rows, radius).item() > 0) == broken
     before = networks["multiplier"]["log_weight"].item()
-    assert nn.functional.softplus(torch.tensor(before)).item() == pytest.approx(1.0)
     for now in stepping(networks, rule, rows, noise, context(), 5, rate=1e-3):
         after = now["multiplier"]["log_weight"].item()
         assert (after - before) * (1 if broken else -1) > 0
@@ -390,14 +389,15 @@ def test_multiplier_rises_exactly_while_the_limit_is_broken(broken):
 def test_actor_sees_the_multiplier_as_a_constant():
     networks, rows, _, noise = scene()
     with torch.no_grad():
-        networks["multiplier"]["log_weight"].fill_(1.3)
-    factor = nn.functional.softplus(torch.tensor(1.3, dtype=torch.float64)).item()
-    limited = DeterministicPolicy(speed_limit=SpeedLimit(0.1))(networks, rows, noise, context()).loss
+        networks["multiplier"]["log_weight"].fill_(0.3)
+    at = torch.tensor(5.0 * 0.3 + math.log(math.e - 1.0), dtype=torch.float64)
+    factor = nn.functional.softplus(at).item()
+    limited = DeterministicPolicy(speed_limit=SpeedLimit(0.1, gain=5.0))(networks, rows, noise, context()).loss
     free = DeterministicPolicy()(networks, rows, noise, context()).loss
     expected = free + factor * excess(networks, rows, 0.1)
     assert_close(slopes(limited, networks, "actor"), slopes(expected, networks, "actor"))
     rising = slopes(limited, networks, "multiplier")["log_weight"].item()
-    slope = torch.sigmoid(torch.tensor(1.3)).item()
+    slope = 5.0 * torch.sigmoid(at).item()
     assert rising == pytest.approx(-slope * excess(networks, rows, 0.1).item(), rel=1e-6)
     assert silent(limited, networks, "average")
 

@@ -225,7 +225,7 @@ def test_a_log_of_another_task_is_refused(cli, tmp_path, log, verb):
 
 def test_pairs_of_critics_are_even(cli, tmp_path, pretrained, log):
     given = [REACH, "method=off2on", f"policy={pretrained('cql')}", f"log={log}", "method.critic.members=5"]
-    assert_refused(cli("finetune", *given, *SHORT, f"out={tmp_path / 'out'}"), "members")
+    assert_refused(cli("finetune", *given, *SHORT, f"out={tmp_path / 'out'}"), "pairs its critics", "5")
 
 
 @pytest.mark.parametrize(("method", "change"), [
