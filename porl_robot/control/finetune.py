@@ -172,7 +172,9 @@ class FineTuning:
 
     def _choose(self, observation: FloatArray) -> Choice:
         snapshot = self._thread.current()
-        moment = Moment(self.state.env_steps, self._frame, self.state.outcomes)
+        state = self.state
+        scale = self._method.warm_up.noise_scale(state.episodes) if state.unfreeze_step is None else 1.0
+        moment = Moment(state.env_steps, self._frame, state.outcomes, scale)
         proposed = self._method.explorer.act(snapshot.agent, self._learner.reference, observation, moment, self._rng)
         self._frame += 1
         return Choice(proposed.action, proposed.log_prob, proposed.source, snapshot.version)
@@ -301,7 +303,7 @@ class FineTuning:
             values |= self._thread.run_idle(lambda idle: idle.diagnose(rows)) | self._thread.metrics()
         if not frozen:
             weights = learner.weights(len(learner.buffer), state.env_steps - (state.unfreeze_step or 0))
-            values |= {f"{name}_weight": value for name, value in weights.items()}
+            values |= {f"coefficient/{name}": value for name, value in weights.items()}
         phase = phase or ("pre_sample" if frozen else "online")
         self._metrics.write(state.env_steps, phase, values)
         self._reporter.progress(state.env_steps, phase=phase, **_shown(values))

@@ -123,7 +123,6 @@ class Learner:
             target_entropy=-float(policy.spec.action_size) if entropy is None else entropy,
         )
         self._reward_bounds = reward_bounds
-        self._span = reward_bounds[1] - reward_bounds[0] if reward_bounds else 1.0
         self._update = update_function(config.backend)
         plan = method.replay
         self._priorities = (
@@ -222,8 +221,7 @@ class Learner:
         for name, schedule in self.method.actor_loss.schedules.items():
             if schedule.every_step or episodes != self._weighed_episodes or name not in self._weights:
                 outcomes = () if schedule.every_step else self.buffer.outcomes(rows)
-                value = schedule(Progress(step, outcomes, self._reward_bounds))
-                self._weights[name] = value * self._span if name in self.method.actor_loss.in_return_units else value
+                self._weights[name] = schedule(Progress(step, outcomes, self._reward_bounds))
         self._weighed_episodes = episodes
         return self._weights
 

@@ -15,7 +15,7 @@ from porl_robot.methods.networks import FOLLOWERS, Networks
 from porl_robot.policy.network import to_parameters, trainable
 from porl_robot.policy.spec import Policy
 
-FROZEN = frozenset({"reference", "priority", *FOLLOWERS})
+FROZEN = frozenset({"reference", "priority", "slope", *FOLLOWERS})
 """Groups without an optimiser."""
 
 PRIORITIES = "priority.rows"
@@ -142,6 +142,7 @@ def _group(
         "reference_value": value,
         "conservatism": lambda: {"log_weight": torch.tensor(1.0)},
         "multiplier": lambda: {"log_weight": torch.tensor(0.0)},
+        "slope": lambda: {"rms": torch.tensor(0.0)},
         "density": lambda: random_critics(1, inputs, sizes.hidden, rng),
         "priority": lambda: {
             "rows": torch.ones(sizes.rows),

@@ -140,7 +140,9 @@ def _actor_update(
 ) -> Metrics:
     terms = losses.actor_loss(state.networks, rows, noise, context)
     step_groups(state, losses.actor_loss.trains, terms.loss, coefficients.actor_rate)
-    metrics = {"actor_loss": terms.loss.detach()}
+    if terms.slope is not None:
+        state.networks["slope"]["rms"].copy_(terms.slope)
+    metrics = {"actor_loss": terms.loss.detach(), "actor_value": terms.value}
     if terms.log_prob is None:
         return metrics
     log_alpha = state.networks["temperature"]["log_alpha"]

@@ -19,10 +19,18 @@ from porl_robot.replay.buffer import Batch
 
 @dataclass(frozen=True, slots=True)
 class ActorTerms:
-    """A scalar loss, and the log-densities (B,) of sampled actions where the temperature can be tuned to them."""
+    """What one update has to know.
+
+    Attributes:
+        loss: scalar. value: what the critics say of the actions, scalar.
+        log_prob: log-densities (B,) of sampled actions, where the temperature can be tuned to them.
+        slope: new running root mean square of |dQ/da|, where it is kept.
+    """
 
     loss: Tensor
-    log_prob: Tensor | None
+    value: Tensor
+    log_prob: Tensor | None = None
+    slope: Tensor | None = None
 
 
 class ActorLoss(Protocol):
@@ -40,16 +48,14 @@ class ActorLoss(Protocol):
     def schedules(self) -> dict[str, Schedule]:
         """Its coefficients by name; they arrive as `Context.weights`."""
 
-    @property
-    def in_return_units(self) -> tuple[str, ...]:
-        """Which of them are multiplied by the span of the reward."""
-
     def draw(self, shape: Shape, rng: torch.Generator) -> Tensors:
         """Randomness of one update."""
 
     def __call__(self, networks: Networks, rows: Batch, noise: Tensors, context: Context) -> ActorTerms:
         """The loss on normalised rows (B,)."""
 
+
+_SLOPE_RATE = 0.01
 
 Aggregate = Literal["mean", "min", "pairs"]
 
@@ -59,6 +65,11 @@ def aggregate(values: Tensor, how: Aggregate) -> Tensor:
     if how == "mean":
         return values.mean(0)
     return values.amin(0) if how == "min" else pair_minima(values).mean(0)
+
+
+def _running(average: Tensor, now: Tensor) -> Tensor:
+    """The average moved by `_SLOPE_RATE`; begins at the first value."""
+    return torch.where(average > 0.0, average.lerp(now, _SLOPE_RATE), now)
 
 
 def _require_aggregate(value: str) -> None:
@@ -87,26 +98,29 @@ class SoftActorCritic:
 
     @property
     def networks(self) -> tuple[str, ...]:
-        return ()
+        return ("slope",) if self.anchor else ()
 
     @property
     def schedules(self) -> dict[str, Schedule]:
-        return {"anchor": self.anchor.weight} if self.anchor else {}
-
-    @property
-    def in_return_units(self) -> tuple[str, ...]:
-        return ("anchor",)
+        return {"radius": self.anchor.radius} if self.anchor else {}
 
     def draw(self, shape: Shape, rng: torch.Generator) -> Tensors:
         return {"action": normal(rng, 1, shape.batch, shape.action)}
 
     def __call__(self, networks: Networks, rows: Batch, noise: Tensors, context: Context) -> ActorTerms:
         (action,), (log_prob,) = sampled_actions(networks["actor"], rows.observation, noise["action"])
-        value = aggregate(action_values(networks["critics"], rows.observation, action), self.value)
-        loss = (networks["temperature"]["log_alpha"].exp().detach() * log_prob - value).mean()
-        if self.anchor is not None:
-            loss = loss + context.weights["anchor"] * self.anchor(networks, rows.observation)
-        return ActorTerms(loss, log_prob)
+        entropy_cost = (networks["temperature"]["log_alpha"].exp().detach() * log_prob).mean()
+        if self.anchor is None:
+            value = aggregate(action_values(networks["critics"], rows.observation, action), self.value).mean()
+            return ActorTerms(entropy_cost - value, value.detach(), log_prob)
+        # Q enters by its slope at the sampled actions, which gives the actor the gradient of Q itself.
+        leaf = action.detach().requires_grad_()
+        values = aggregate(action_values(networks["critics"], rows.observation, leaf), self.value)
+        (slope,) = torch.autograd.grad(values.sum(), leaf)
+        running = _running(networks["slope"]["rms"], slope.square().sum(-1).mean().sqrt())
+        pull = running / (2.0 * context.weights["radius"]) * self.anchor(networks, rows.observation)
+        loss = entropy_cost - (slope * action).sum(-1).mean() + pull
+        return ActorTerms(loss, values.mean().detach(), log_prob, running)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,10 +158,6 @@ class DeterministicPolicy:
         cloning = {"cloning": self.cloning.weight} if self.cloning else {}
         return cloning | ({"blend": self.blend} if self.blend else {})
 
-    @property
-    def in_return_units(self) -> tuple[str, ...]:
-        return ()
-
     def draw(self, shape: Shape, rng: torch.Generator) -> Tensors:
         return {}
 
@@ -160,7 +170,7 @@ class DeterministicPolicy:
             loss = loss + context.weights["cloning"] * self.cloning(action, rows.action)
         if self.speed_limit is not None:
             loss = loss + self.speed_limit(networks, rows.observation, action)
-        return ActorTerms(loss, None)
+        return ActorTerms(loss, value.mean().detach())
 
     def _value(self, networks: Networks, observation: Tensor, action: Tensor, context: Context) -> Tensor:
         fresh = action_values(networks["critics"], observation, action)
@@ -208,10 +218,6 @@ class AdvantageWeighted:
     def schedules(self) -> dict[str, Schedule]:
         return {}
 
-    @property
-    def in_return_units(self) -> tuple[str, ...]:
-        return ()
-
     def draw(self, shape: Shape, rng: torch.Generator) -> Tensors:
         choice = torch.rand(shape.batch, generator=rng, device=rng.device)
         return {"action": normal(rng, 1, shape.batch, shape.action), "choice": choice}
@@ -227,7 +233,7 @@ class AdvantageWeighted:
                 advantage = advantage - action_values(networks["targets"], rows.observation, sampled).amin(0)
             weight = (advantage / self.temperature).exp().clamp(max=self.largest_weight)
         mean, log_std = distribution(networks["actor"], rows.observation)
-        return ActorTerms(-(weight * log_density(mean, log_std, action)).mean(), None)
+        return ActorTerms(-(weight * log_density(mean, log_std, action)).mean(), advantage.mean())
 
     def _proposal(self, networks: Networks, rows: Batch, sampled: Tensor, choice: Tensor) -> Tensor:
         if self.proposals == "data":

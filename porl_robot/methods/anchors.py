@@ -16,16 +16,17 @@ from porl_robot.policy.network import distribution
 
 @dataclass(frozen=True, slots=True)
 class ModeDistance:
-    """`weight * reward_span * mean_s ||tanh(mu(s)) - tanh(mu_reference(s))||^2`, summed over action dimensions.
+    """`slope / (2 radius) * mean_s ||tanh(mu(s)) - tanh(mu_reference(s))||^2`, summed over action dimensions.
 
-    Our default. The anchored actor stays where its critic has data: the squared distance bounds how far one gradient
-    of the critic can carry the mode (about |dQ/da| / (2 weight)).
+    Our default. `slope` is the root mean square of |dQ/da| over the last batches. Where Q is locally linear, the mode
+    comes to rest `radius |dQ/da| / slope` away from the reference: the actor stays where its critic has data, whatever
+    the unit of the reward and the horizon.
 
     Attributes:
-        weight: per unit of reward span, against environment steps since unfreezing.
+        radius: typical distance in units of the action, against environment steps since unfreezing.
     """
 
-    weight: Schedule
+    radius: Schedule
 
     def __call__(self, networks: Networks, observation: Tensor) -> Tensor:
         """The mean distance at normalised observations (B, D), before weighting."""

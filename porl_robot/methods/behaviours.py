@@ -62,7 +62,9 @@ class ModeOf:
     def mode(self, observation: FloatArray) -> Float32:
         return self._reference.mode(observation)
 
-    def sample(self, observation: FloatArray, rng: np.random.Generator) -> tuple[Float32, float]:
+    def sample(
+        self, observation: FloatArray, rng: np.random.Generator, noise_scale: float = 1.0
+    ) -> tuple[Float32, float]:
         return self._reference.mode(observation), float("nan")
 
 
@@ -102,8 +104,10 @@ class _CompositeAgent:
         own, other = self._actor.mode(observation), self._reference.mode(observation)
         return other if self._gain(observation, own, other) < 0.0 else own
 
-    def sample(self, observation: FloatArray, rng: np.random.Generator) -> tuple[Float32, float]:
-        own, log_prob = self._actor.sample(observation, rng)
+    def sample(
+        self, observation: FloatArray, rng: np.random.Generator, noise_scale: float = 1.0
+    ) -> tuple[Float32, float]:
+        own, log_prob = self._actor.sample(observation, rng, noise_scale)
         other = self._reference.mode(observation)
         gain = self._gain(observation, own, other)
         if self._behaviour.rule == "softmax":

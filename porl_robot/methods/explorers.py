@@ -22,11 +22,13 @@ class Moment:
     Attributes:
         step: environment steps of the run so far. frame: of the episode so far.
         recent: outcomes of the finished training episodes (1 success, 0 failure), in order.
+        noise_scale: what the policy's std is multiplied by.
     """
 
     step: int
     frame: int
     recent: Sequence[float] = ()
+    noise_scale: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ class SampleFromPolicy:
         self, agent: Agent, reference: Agent, observation: FloatArray, moment: Moment, rng: np.random.Generator
     ) -> Proposed:
         if moment.step >= self.uniform_steps:
-            return _sampled(agent, observation, rng)
+            return _sampled(agent, observation, moment, rng)
         action = rng.uniform(-1.0, 1.0, agent.action_size)
         return Proposed(action, -agent.action_size * float(np.log(2.0)))
 
@@ -116,7 +118,7 @@ class GuideThenLearner:
         self, agent: Agent, reference: Agent, observation: FloatArray, moment: Moment, rng: np.random.Generator
     ) -> Proposed:
         if moment.frame >= self.guided_steps(moment.recent):
-            return _sampled(agent, observation, rng)
+            return _sampled(agent, observation, moment, rng)
         return Proposed(reference.mode(observation), float("nan"), Source.GUIDE)
 
     def guided_steps(self, outcomes: Sequence[float]) -> int:
@@ -133,6 +135,6 @@ class GuideThenLearner:
         return round(self.longest * (1.0 - stage / self.stages))
 
 
-def _sampled(agent: Agent, observation: FloatArray, rng: np.random.Generator) -> Proposed:
-    action, log_prob = agent.sample(observation, rng)
+def _sampled(agent: Agent, observation: FloatArray, moment: Moment, rng: np.random.Generator) -> Proposed:
+    action, log_prob = agent.sample(observation, rng, moment.noise_scale)
     return Proposed(action, log_prob, Source.GUIDE if np.isnan(log_prob) else Source.POLICY)

@@ -62,16 +62,24 @@ class WarmUp:
         train_critic: whether the critic trains meanwhile, step by step.
         fit: the critic's fit at the end, or None.
         evidence: what must be there before the actor is unfrozen, or None for no condition.
+        noise: the frozen actor's std is multiplied by these in turn, episode by episode.
     """
 
     steps: int
     train_critic: bool
     fit: Fit | None = None
     evidence: Evidence | None = None
+    noise: tuple[float, ...] = (1.0,)
 
     def __post_init__(self) -> None:
         if self.steps < 0:
             raise ValueError(f"warm_up.steps {self.steps} is negative")
+        if not self.noise or not min(self.noise) > 0.0:
+            raise ValueError(f"warm_up.noise {list(self.noise)} must be factors above 0")
+
+    def noise_scale(self, episode: int) -> float:
+        """The factor for the pre-sample's episode of this number."""
+        return self.noise[episode % len(self.noise)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,9 @@ class Agent(Protocol):
     def mode(self, observation: FloatArray) -> Float32:
         """The action (A,) it thinks best at the observation (D,)."""
 
-    def sample(self, observation: FloatArray, rng: np.random.Generator) -> tuple[Float32, float]:
+    def sample(
+        self, observation: FloatArray, rng: np.random.Generator, noise_scale: float = 1.0
+    ) -> tuple[Float32, float]:
         """An action (A,) to try, and its log-density; NaN where a frozen reference chose it."""
 
 
@@ -50,9 +52,15 @@ class PolicyRunner:
         mean, _ = self._distribution(self.normalised(observation))
         return np.tanh(mean)
 
-    def sample(self, observation: FloatArray, rng: np.random.Generator) -> tuple[Float32, float]:
-        """A sampled action (A,) in (-1, 1) and its log-density (with the tanh's change of variables)."""
+    def sample(
+        self, observation: FloatArray, rng: np.random.Generator, noise_scale: float = 1.0
+    ) -> tuple[Float32, float]:
+        """A sampled action (A,) in (-1, 1) and its log-density (with the tanh's change of variables).
+
+        `noise_scale` multiplies the standard deviation before the tanh.
+        """
         mean, log_std = self._distribution(self.normalised(observation))
+        log_std = log_std + np.float32(math.log(noise_scale))
         noise = rng.standard_normal(self.action_size, dtype=np.float32)
         before_tanh = mean + np.exp(log_std) * noise
         # log(1 - tanh(u)^2) in a form that does not cancel for large |u|.
