@@ -30,6 +30,9 @@ from porl_robot.seeds import Stream, derive
 
 STOPPED_BY_OPERATOR = "stopped by the operator"
 
+EXPLOITED = 0.8
+"""Distance of the modes from the start beyond which critics were wrong in every collapse we saw (docs/methods.md)."""
+
 _METRICS_EVERY = 250
 _FIT_CHUNK = 500
 
@@ -83,6 +86,7 @@ class FineTuning:
         self._eval_seeds = start_seeds(config.seed, Stream.EVALUATION_STARTS, config.eval_episodes)
         self._evaluated: tuple[int, EvaluationResult] | None = None
         self.stopped_because: str | None = None
+        self._warned = False
         self.before: tuple[EvaluationResult, EvaluationResult] | None = None
         self._clock = time.monotonic(), time.process_time()
         if not state.env_steps:
@@ -305,6 +309,13 @@ class FineTuning:
             weights = learner.weights(len(learner.buffer), state.env_steps - (state.unfreeze_step or 0))
             values |= {f"coefficient/{name}": value for name, value in weights.items()}
         phase = phase or ("pre_sample" if frozen else "online")
+        if values.get("anchor_distance", 0.0) > EXPLOITED and not self._warned:
+            self._warned = True
+            distance = values["anchor_distance"]
+            self._reporter.note(
+                f"the policy's actions are {distance:.2f} away from those it began with (norm of the difference): beyond "
+                f"{EXPLOITED} the critic knows little and may be exploited"
+            )
         self._metrics.write(state.env_steps, phase, values)
         self._reporter.progress(state.env_steps, phase=phase, **_shown(values))
 

@@ -74,6 +74,7 @@ class WarmUp:
     def __post_init__(self) -> None:
         if self.steps < 0:
             raise ValueError(f"warm_up.steps {self.steps} is negative")
+        object.__setattr__(self, "noise", tuple(self.noise))
         if not self.noise or not min(self.noise) > 0.0:
             raise ValueError(f"warm_up.noise {list(self.noise)} must be factors above 0")
 

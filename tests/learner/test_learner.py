@@ -9,7 +9,7 @@ from porl_robot.methods.actor_losses import SoftActorCritic
 from porl_robot.methods.anchors import ModeDistance
 from porl_robot.methods.critics import action_values
 from porl_robot.methods.method import CriticTraining, Temperature
-from porl_robot.methods.schedules import Linear
+from porl_robot.methods.schedules import Constant, Linear
 from porl_robot.methods.warm_up import Fit
 from porl_robot.policy.inference import PolicyRunner
 from porl_robot.replay.buffer import ReplayBuffer
@@ -133,24 +133,40 @@ def test_rates_of_the_method_reach_the_update(learner_of, method_of):
     assert learner.state.networks["temperature"]["log_alpha"].exp().item() == pytest.approx(0.3)
 
 
-def test_anchor_weight_follows_its_schedule_in_units_of_the_reward_span(policy_of, method_of, config_of):
-    anchored = method_of(actor_loss=SoftActorCritic("mean", ModeDistance(Linear(10.0, 3.0, 100))))
-    for bounds, span in (((-1.0, 0.0), 1.0), ((-2.0, 3.0), 5.0), (None, 1.0)):
-        learner = Learner(anchored, config_of(), policy_of(), ReplayBuffer(10, 3, 2), bounds, 0)
-        weights = [learner.weights(0, step)["anchor"] for step in (0, 50, 100, 1000)]
-        assert weights == pytest.approx([10 * span, 6.5 * span, 3 * span, 3 * span])
+def test_radius_follows_its_schedule(policy_of, method_of, config_of):
+    anchored = method_of(actor_loss=SoftActorCritic("mean", ModeDistance(Linear(0.3, 0.5, 100))))
+    learner = Learner(anchored, config_of(), policy_of(), ReplayBuffer(10, 3, 2), None, 0)
+    radii = [learner.weights(0, step)["radius"] for step in (0, 50, 100, 1000)]
+    assert radii == pytest.approx([0.3, 0.4, 0.5, 0.5])
     assert Learner(method_of(), config_of(), policy_of(), ReplayBuffer(10, 3, 2), None, 0).weights(0, 5) == {}
 
 
-def test_strong_anchor_holds_the_actor(learner_of, method_of):
+def test_small_radius_holds_the_actor(learner_of, method_of):
     distances = []
-    for weight in (0.0, 1e3):
-        anchored = method_of(actor_loss=SoftActorCritic("mean", ModeDistance(Linear(weight, weight, 1))))
+    for radius in (1e6, 1e-3):
+        anchored = method_of(actor_loss=SoftActorCritic("mean", ModeDistance(Constant(radius))))
         learner = learner_of(method=anchored, updates_per_step=1)
         for step in range(200):
             learner.block(60, step)
         distances.append(learner.diagnose(60)["anchor_distance"])
     assert distances[1] < 0.2 * distances[0]
+
+
+def test_anchor_does_not_depend_on_the_unit_of_the_reward(learner_of, method_of):
+    """The same critics in another unit, at rest: the same pull in units of the action, so the same steps of Adam."""
+    resting = {"critic": CriticTraining(0.0, 0.0), "temperature": Temperature(1e-9, 0.0, None)}
+    anchored = method_of(actor_loss=SoftActorCritic("mean", ModeDistance(Constant(0.05))), **resting)
+    actors = []
+    for unit in (1.0, 64.0):
+        learner = learner_of(method=anchored)
+        with torch.no_grad():
+            for name in ("w_out", "b_out"):
+                learner.state.networks["critics"][name].mul_(unit)
+        for step in range(50):
+            learner.block(60, step)
+        actors.append(learner.state.networks["actor"]["mean.bias"].detach())
+    moved = (actors[0] - learner.state.networks["reference"]["mean.bias"]).norm()
+    assert moved > 1e-3 and (actors[0] - actors[1]).norm() < 1e-3 * moved
 
 
 def test_diagnosis_before_and_after_learning(learner_of):

@@ -23,7 +23,7 @@ from porl_robot.replay.buffer import Batch
 D, A, B = 3, 2, 12
 DISCOUNT, BOUNDS = 0.9, (-10.0, 0.0)
 RATES = {"critic_rate": 3e-3, "tau": 0.05, "actor_rate": 1e-3, "alpha_rate": 2e-3}
-ANCHOR = 4.0
+RADIUS = 0.4
 
 
 class TextbookCritic(nn.Module):
@@ -72,7 +72,7 @@ class Textbook:
     """REDQ with the update-to-data ratio of the batch's first dimension, then one step of actor and temperature."""
 
     def __init__(self, state, losses, rates):
-        self.losses, self.rates = losses, rates
+        self.losses, self.rates, self.running = losses, rates, None
         actor, critics = state.networks["actor"], state.networks["critics"]
         self.statistics = [actor[f"observation.{name}"].clone() for name in ("mean", "std")]
         self.actor, self.reference = TextbookActor(actor), TextbookActor(state.networks["reference"])
@@ -121,7 +121,9 @@ class Textbook:
         loss = (alpha * log_prob - value).mean()
         if self.losses.actor_loss.anchor is not None:
             modes = self.actor(observation)[0].tanh(), self.reference(observation)[0].tanh().detach()
-            loss = loss + ANCHOR * (modes[0] - modes[1]).pow(2).sum(1).mean()
+            slope = self.slope(observation, action.detach())
+            self.running = slope if self.running is None else 0.99 * self.running + 0.01 * slope
+            loss = loss + self.running / (2 * RADIUS) * (modes[0] - modes[1]).pow(2).sum(1).mean()
         self.actor_adam.zero_grad()
         loss.backward()
         self.actor_adam.step()
@@ -129,6 +131,14 @@ class Textbook:
         self.alpha_adam.zero_grad()
         alpha_loss.backward()
         self.alpha_adam.step()
+
+    def slope(self, observation, action):
+        """Root mean square over the batch of the length of dQ/da."""
+        action.requires_grad_()
+        values = torch.stack([critic(observation, action) for critic in self.critics])
+        value = values.mean(0) if self.losses.actor_loss.value == "mean" else values.min(0).values
+        (gradient,) = torch.autograd.grad(value.sum(), action)
+        return gradient.norm(dim=1).pow(2).mean().sqrt()
 
     def flat(self):
         """Every network as one vector, in the order of `flat` below."""
@@ -172,7 +182,8 @@ def flat(state):
 
 def state_of(policy_of, dtype, members=4, alpha=0.2):
     policy, rng = policy_of(hidden=(10, 7)), torch.Generator().manual_seed(1)
-    state, _ = initial_state(policy, policy, Sizes(members, (9, 8)), alpha, rng, torch.device("cpu"))
+    sizes, device = Sizes(members, (9, 8)), torch.device("cpu")
+    state, _ = initial_state(policy, policy, sizes, alpha, rng, device, frozenset({"slope"}))
 
     def cast(tensor):
         return tensor.detach().to(dtype).requires_grad_(tensor.requires_grad)
@@ -217,7 +228,7 @@ def losses_of(size=2, entropy_backup=False, value="mean", anchored=False, bounds
 
 def coefficients_of(dtype, **changes):
     rates = {name: torch.tensor(value, dtype=dtype) for name, value in (RATES | changes).items()}
-    return Coefficients(**rates, weights={"anchor": torch.tensor(ANCHOR, dtype=dtype)})
+    return Coefficients(**rates, weights={"radius": torch.tensor(RADIUS, dtype=dtype)})
 
 
 VARIANTS = {
@@ -299,7 +310,7 @@ def test_actor_update_does_not_touch_critics_or_reference(policy_of):
     for _ in range(5):
         update_block(losses_of(anchored=True), state, *drawn(torch.float32, 2, 4, 2, rng), still, True)
     moments = {"actor_moments", "critics_moments", "temperature_moments"}
-    assert changed(state, before) == {"actor", "temperature"} | moments
+    assert changed(state, before) == {"actor", "temperature", "slope"} | moments
     for name in ("observation.mean", "observation.std"):
         assert torch.equal(state.networks["actor"][name], before[f"actor.{name}"])
     assert all(tensor.grad is None for _, tensor in state.tensors())

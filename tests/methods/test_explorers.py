@@ -9,7 +9,7 @@ from porl_robot.replay.record import Source
 class Runner:
     action_size = 3
 
-    def sample(self, observation, rng):
+    def sample(self, observation, rng, noise_scale=1.0):
         return 0.5 * np.tanh(observation), float(rng.random())
 
 
@@ -70,7 +70,7 @@ def test_guide_stays_while_success_is_below_the_best():
 
 
 class Undecided(Runner):
-    def sample(self, observation, rng):
+    def sample(self, observation, rng, noise_scale=1.0):
         return np.zeros(3), float("nan")
 
 

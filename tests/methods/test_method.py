@@ -72,12 +72,16 @@ def test_porl_keeps_the_policy_and_fits_a_critic_before_it_trains():
     assert porl == make_method(composed()), "porl is the default"
 
 
-def test_anchored_porl_differs_in_name_and_anchor_only():
+def test_anchored_porl_differs_in_what_it_says():
     porl, anchored = method("porl"), method("porl_anchored")
-    loss = SoftActorCritic("mean", ModeDistance(Linear(10.0, 1.5, 6000)))
-    assert anchored == dataclasses.replace(porl, name="porl_anchored", actor_loss=loss)
-    weight = anchored.actor_loss.anchor.weight
-    assert [weight(Progress(step)) for step in (0, 3000, 6000, 9000)] == [10.0, 5.75, 1.5, 1.5]
+    changes = {
+        "name": "porl_anchored",
+        "actor": dataclasses.replace(porl.actor, initial_std=0.2),
+        "critic": dataclasses.replace(porl.critic, learning_rate=1e-3, tau=0.02),
+        "actor_loss": SoftActorCritic("mean", ModeDistance(Linear(0.3, 0.5, 4000))),
+        "warm_up": dataclasses.replace(porl.warm_up, noise=(1.0, 0.5)),
+    }
+    assert anchored == dataclasses.replace(porl, **changes)
 
 
 def test_naive_sac_differs_in_its_warm_up_only():
@@ -105,9 +109,9 @@ def test_learners_compose(name, members, batch):
 
 
 def test_nested_keys_reach_their_part():
-    nested = ["method.actor_loss.anchor.weight.end=1.5", "method.warm_up.fit.updates=10"]
+    nested = ["method.actor_loss.anchor.radius.end=0.4", "method.warm_up.fit.updates=10"]
     made = make_method(composed("method=porl_anchored", *nested))
-    assert made.actor_loss.anchor.weight(Progress(10**6)) == 1.5
+    assert made.actor_loss.anchor.radius(Progress(10**6)) == 0.4
     assert made.warm_up.fit.updates == 10
 
 
