@@ -313,8 +313,8 @@ class FineTuning:
             self._warned = True
             distance = values["anchor_distance"]
             self._reporter.note(
-                f"the policy's actions are {distance:.2f} away from those it began with (norm of the difference): beyond "
-                f"{EXPLOITED} the critic knows little and may be exploited"
+                f"the policy's actions are {distance:.2f} away from those it began with (norm of the difference); "
+                f"beyond {EXPLOITED} the critic knows little and may be exploited"
             )
         self._metrics.write(state.env_steps, phase, values)
         self._reporter.progress(state.env_steps, phase=phase, **_shown(values))
