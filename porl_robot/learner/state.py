@@ -90,7 +90,7 @@ def initial_state(
     for group in sorted(groups - FOLLOWERS.keys()):
         made = _group(group, networks, found, sizes, spec.observation_size, inputs, rng)
         from_checkpoint_critics = group == "offline_critics" and "critics" in found
-        lacking += [] if group in found or from_checkpoint_critics else [group]
+        lacking += [] if group in found or from_checkpoint_critics or group == "slope" else [group]
         networks[group] = made
     if "offline_critics" in groups:
         # The checkpoint's critics become the offline bank; the others begin at random.
