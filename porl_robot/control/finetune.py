@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
 from porl_robot.control.checkpoints import save_checkpoint
-from porl_robot.control.evaluation import EvaluationResult, evaluate, start_seeds
+from porl_robot.control.curve import Curve, RunConfig
+from porl_robot.control.evaluation import EvaluationResult
 from porl_robot.control.metrics import MetricsLog
 from porl_robot.control.reporter import Reporter
 from porl_robot.control.rollout import Choice, Transition, episode, to_record
@@ -22,7 +22,6 @@ from porl_robot.learner.thread import LearnerThread
 from porl_robot.methods.explorers import Moment
 from porl_robot.methods.method import Method
 from porl_robot.methods.warm_up import keep_sampling, missing_evidence
-from porl_robot.policy.inference import Agent, PolicyRunner
 from porl_robot.policy.spec import Policy
 from porl_robot.replay.record import Phase
 from porl_robot.replay.writer import LogWriter
@@ -35,25 +34,6 @@ EXPLOITED = 0.8
 
 _METRICS_EVERY = 250
 _FIT_CHUNK = 500
-
-
-@dataclass(frozen=True, slots=True)
-class RunConfig:
-    """Length and measuring of a run.
-
-    Attributes:
-        steps: environment steps in all, the pre-sample included.
-        eval_every: steps between evaluations; a checkpoint is written with each.
-        eval_episodes: episodes of each, on the same seeded starts throughout the run.
-        final_episodes: fresh starts for the final figure.
-    """
-
-    steps: int
-    eval_every: int
-    eval_episodes: int
-    final_episodes: int
-    seed: int
-    out: Path
 
 
 class FineTuning:
@@ -77,14 +57,12 @@ class FineTuning:
         reporter: Reporter,
         missed: int = 0,
     ) -> None:
-        self._env, self._evaluation_env = env, evaluation_env
+        self._env, self._curve = env, Curve(evaluation_env, config, state)
         self._learner, self._log, self._metrics = learner, log, metrics
         self._config, self.state, self._reporter = config, state, reporter
         self._missed = missed
         self._method: Method = learner.method
         self._rng = np.random.default_rng(derive(config.seed, Stream.EXPLORATION, state.env_steps))
-        self._eval_seeds = start_seeds(config.seed, Stream.EVALUATION_STARTS, config.eval_episodes)
-        self._evaluated: tuple[int, EvaluationResult] | None = None
         self.stopped_because: str | None = None
         self._warned = False
         self.before: tuple[EvaluationResult, EvaluationResult] | None = None
@@ -107,7 +85,7 @@ class FineTuning:
             self._thread.start()
             try:
                 if given is not None:
-                    self.before = self._measured_alone(given)
+                    self._measure_start(given)
                 final = self._act()
             except KeyboardInterrupt:
                 self.stopped_because = STOPPED_BY_OPERATOR
@@ -115,30 +93,26 @@ class FineTuning:
                     self._thread.drain()
             finally:
                 self._env.hold()
-                self._evaluation_env.hold()
+                self._curve.hold()
                 self._thread.stop()
             self._checkpoint()
         return final
 
-    def _measured_alone(self, policy: Policy) -> tuple[EvaluationResult, EvaluationResult]:
-        """Success of `policy` alone by its mode and by sampled actions, on the starts of the learning curve."""
-        by_mode, sampled = (
-            self._timed_evaluation(PolicyRunner(policy), self._eval_seeds, sampled) for sampled in (False, True)
-        )
+    def _measure_start(self, given: Policy) -> None:
+        """Measures `given` alone; where it is what acts at first, the first point of the curve is known with that."""
+        self.before = self._curve.alone(given)
         if self._method.behaviour is None and self._method.actor.source == "checkpoint" and not self.state.blocks:
-            self._evaluated = self._thread.newest().version, by_mode
-        return by_mode, sampled
+            self._curve.known(self._thread.newest(), self.before[0])
 
     def _act(self) -> EvaluationResult | None:
         self._catch_up()
-        if self._evaluation_due():
+        if self._curve.due:
             self._measure()
         while self.state.env_steps < self._config.steps and self.stopped_because is None:
             self._episode()
         if self.stopped_because is not None:
             return None
-        seeds = start_seeds(self._config.seed, Stream.FINAL_STARTS, self._config.final_episodes)
-        return self._timed_evaluation(self._settled_snapshot().agent, seeds)
+        return self._curve.end(self._settled_snapshot())
 
     @property
     def env_name(self) -> str:
@@ -165,7 +139,7 @@ class FineTuning:
             self._learn()
             if state.env_steps % _METRICS_EVERY == 0:
                 self._write_metrics()
-            if self._evaluation_due():
+            if self._curve.due:
                 self._measure()
             if last:
                 break
@@ -256,26 +230,9 @@ class FineTuning:
         if state.unfreeze_step is None and warm_up.fit is None and state.env_steps >= warm_up.steps:
             self._unfreeze()
 
-    def _evaluation_due(self) -> bool:
-        steps, curve = self.state.env_steps, self.state.curve
-        due = steps % self._config.eval_every == 0 or steps == self._config.steps
-        return due and not (curve and curve[-1]["env_steps"] == steps)
-
     def _measure(self) -> None:
         """One evaluation on the curve, and a checkpoint."""
-        snapshot = self._settled_snapshot()
-        if self._evaluated is None or self._evaluated[0] != snapshot.version:
-            result = self._timed_evaluation(snapshot.agent, self._eval_seeds)
-            self._evaluated = snapshot.version, result
-        result = self._evaluated[1]
-        self.state.curve.append(
-            {
-                "env_steps": self.state.env_steps,
-                "success": result.success,
-                "episodes": result.episodes,
-                "return_mean": result.return_mean,
-            }
-        )
+        result = self._curve.add(self._settled_snapshot())
         shown = f"return {result.return_mean:.1f}" if result.success is None else f"success {result.success:.2f}"
         self._reporter.note(f"step {self.state.env_steps}: {shown} over {result.episodes} episodes")
         self._checkpoint()
@@ -283,14 +240,6 @@ class FineTuning:
     def _settled_snapshot(self) -> Snapshot:
         """The newest snapshot once every update granted so far is done."""
         return self._thread.run_idle(lambda learner: self._thread.newest())
-
-    def _timed_evaluation(self, agent: Agent, seeds: list[int], sampled: bool = False) -> EvaluationResult:
-        before = time.process_time()
-        result = evaluate(self._evaluation_env, agent, seeds, sampled)
-        spent = time.process_time() - before
-        self.state.cpu_s_eval += spent
-        self.state.cpu_s -= spent
-        return result
 
     def _write_metrics(self, phase: str | None = None, **extra: float) -> None:
         state, learner = self.state, self._learner

@@ -13,8 +13,9 @@ from porl_robot.analysis.report import read_metrics, write_report
 from porl_robot.analysis.statistics import learning_curve_metrics
 from porl_robot.analysis.summary import rate, write_summary
 from porl_robot.control.checkpoints import newest_checkpoint, restore_learner
+from porl_robot.control.curve import RunConfig
 from porl_robot.control.evaluation import EvaluationResult
-from porl_robot.control.finetune import STOPPED_BY_OPERATOR, FineTuning, RunConfig
+from porl_robot.control.finetune import STOPPED_BY_OPERATOR, FineTuning
 from porl_robot.control.metrics import FILE as METRICS_FILE
 from porl_robot.control.metrics import MetricsLog
 from porl_robot.control.run_state import RunState

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from porl_robot.control.finetune import FineTuning, RunConfig
+from porl_robot.control.curve import RunConfig
+from porl_robot.control.finetune import FineTuning
 from porl_robot.control.metrics import MetricsLog
 from porl_robot.control.run_state import RunState
 from porl_robot.env import Command, CommandSpace, Outcome, RobotEnv, RobotState, box
