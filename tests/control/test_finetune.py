@@ -232,3 +232,10 @@ def test_a_faulty_episode_is_told_and_counted(tmp_path, run_of):
     assert log.truncated[5] and not log.action[5].any() and np.isnan(log.action_requested[5]).all()
     assert any("ended by a fault: finite" in note for note in run.reporter.notes)
     assert run.state.interventions == {"finite": 1}
+
+
+def test_the_operator_is_told_once_when_the_critic_may_be_exploited(tmp_path, finished_run):
+    fast = finished_run(tmp_path / "fast", steps=520, overrides=["method.actor.learning_rate=0.05"])
+    assert sum("exploited" in note for note in fast.reporter.notes) == 1
+    calm = finished_run(tmp_path / "calm", steps=520, overrides=["method.actor.learning_rate=1e-6"])
+    assert not any("exploited" in note for note in calm.reporter.notes)
