@@ -1,0 +1,13 @@
+"""What goes wrong on a bus, in words for the person beside the arm."""
+
+from __future__ import annotations
+
+from porl_robot.errors import UserError
+
+
+class HardwareError(UserError):
+    """The arm, its bus or its calibration cannot be used as it is. The message is one line: what, where, what helps."""
+
+
+class Disconnected(HardwareError):
+    """The port is gone. Nothing is known of the torque any more."""

@@ -1,0 +1,67 @@
+"""An arm's YAML becomes an arm, or says what is wrong with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from omegaconf import OmegaConf
+
+from hardware.description import robot
+from porl_robot.paths import data_dir
+
+
+def given(**changes: Any) -> dict[str, Any]:
+    base: dict[str, Any] = {
+        "name": "two",
+        "protocol": "feetech",
+        "joints": {"a": {"id": 1, "servo": "STS3215", "lower": -1.0, "upper": 1.0}},
+        "gains": {"p": 16, "i": 0, "d": 32},
+        "supply": 12.0,
+        "velocity": 3.0,
+        "acceleration": 60.0,
+        "jerk": 3000.0,
+    }
+    return base | changes
+
+
+def test_a_generic_arm_is_servos_and_limits() -> None:
+    arm = robot(**given())
+    assert arm.names == ("a",) and arm.model is None and arm.dead_man.hold_after == 0.1
+
+
+@pytest.mark.parametrize("path", sorted((data_dir("configs") / "robot").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_arm_we_ship_can_be_made(path: Path, tmp_path: Path) -> None:
+    values = OmegaConf.to_container(OmegaConf.load(path))
+    assert isinstance(values, dict)
+    model = tmp_path / "model.xml"
+    model.touch()
+    wanted = {str(key): value for key, value in values.items() if key != "_target_"}
+    if wanted.get("model") and not (data_dir("configs") / "robot" / "models" / wanted["model"]).exists():
+        wanted["model"] = str(model)
+    assert robot(**wanted).name == path.stem
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"protocol": "can"}, "robot.protocol 'can'"),
+        ({"supply": 0.0}, "robot.supply 0.0"),
+        ({"joints": {}}, "at least one joint"),
+        ({"joints": {"a": {"id": 1, "servo": "STS3215"}}}, "robot.joints.a: give lower and upper"),
+        ({"joints": {"a": {"id": 1, "servo": "X", "lower": 1.0, "upper": -1.0}}}, "lower 1.0 is not below"),
+        ({"joints": {"a": {"id": 300, "servo": "X", "lower": -1.0, "upper": 1.0}}}, "id 300 is outside"),
+        ({"joints": {"a": {"id": 1, "servo": "X", "lower": -1.0, "upper": 1.0, "gear": 2}}}, "joints.a.gear: no such"),
+        ({"joints": {n: {"id": 1, "servo": "X", "lower": -1.0, "upper": 1.0} for n in "ab"}}, "are not unique"),
+        ({"joints": {"a": {"id": 1}}}, "robot.joints.a: "),
+        ({"model": "nowhere.xml"}, "robot.model 'nowhere.xml': no such file"),
+        ({"dead_man": {"hold_after": 1.0}}, "dead_man: hold_after 1.0"),
+        ({"dead_man": {"end_state": "fall"}}, "end_state 'fall'"),
+        ({"gains": {"p": 1}}, "robot.gains: "),
+    ],
+)
+def test_what_cannot_be_is_refused_by_its_key(changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=r"robot|dead_man") as error:
+        robot(**given(**changes))
+    assert said in str(error.value)
