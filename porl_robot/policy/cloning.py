@@ -19,7 +19,7 @@ from porl_robot.policy.network import (
     to_policy,
     trainable,
 )
-from porl_robot.policy.spec import STD_FLOOR, Policy, PolicySpec
+from porl_robot.policy.spec import Policy, PolicySpec
 
 ACTION_CLIP = 0.99
 """Actions are clamped to this before the inverse tanh, which is infinite at 1."""
@@ -100,9 +100,7 @@ def clone(
     rng = torch.Generator().manual_seed(seed)
     held_out = _held_out_rows(episode_ends, config.validation_share, seed)
     train, validation = (action_tensors(observations[rows], actions[rows]) for rows in (~held_out, held_out))
-    parameters = random_parameters(spec, rng)
-    parameters["observation.mean"] = train[0].mean(0)
-    parameters["observation.std"] = train[0].std(0).clamp_min(STD_FLOOR)
+    parameters = random_parameters(spec, rng, train[0])
     train, validation = ((normalise(parameters, observation), action) for observation, action in (train, validation))
     weights = list(trainable(parameters).values())
     for weight in weights:

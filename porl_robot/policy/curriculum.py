@@ -25,7 +25,7 @@ from porl_robot.policy.network import (
     to_policy,
     trainable,
 )
-from porl_robot.policy.spec import STD_FLOOR, Policy, PolicySpec
+from porl_robot.policy.spec import Policy, PolicySpec
 
 QUANTILE = 0.9545
 """An episode scores the log-likelihood that this share of its steps exceeds."""
@@ -118,10 +118,8 @@ def clone_by_curriculum(
     Deterministic given `seed` and `assess`.
     """
     rng = torch.Generator().manual_seed(seed)
-    parameters = random_parameters(spec, rng)
     observation, action = action_tensors(observations, actions)
-    parameters["observation.mean"] = observation.mean(0)
-    parameters["observation.std"] = observation.std(0).clamp_min(STD_FLOOR)
+    parameters = random_parameters(spec, rng, observation)
     parameters["log_std.weight"].zero_()
     parameters["log_std.bias"].fill_(log_std_head(config.std))
     observation = normalise(parameters, observation)

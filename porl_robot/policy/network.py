@@ -11,6 +11,7 @@ from torch import Tensor
 from porl_robot.policy.spec import (
     LOG_STD_RANGE,
     OBSERVATION_CLIP,
+    STD_FLOOR,
     Policy,
     PolicySpec,
     weight_shapes,
@@ -40,8 +41,11 @@ def trainable(parameters: Parameters) -> Parameters:
     return {name: tensor for name, tensor in parameters.items() if name not in _FROZEN}
 
 
-def random_parameters(spec: PolicySpec, rng: torch.Generator) -> Parameters:
-    """A fresh actor with torch's customary uniform +-1/sqrt(fan in) and unit observation statistics."""
+def random_parameters(spec: PolicySpec, rng: torch.Generator, observations: Tensor | None = None) -> Parameters:
+    """A fresh actor with torch's customary uniform +-1/sqrt(fan in), on the CPU.
+
+    Its observation statistics are those of `observations` (N, D), or zero and one.
+    """
     parameters: Parameters = {}
     for name, shape in weight_shapes(spec).items():
         if name in _FROZEN:
@@ -50,7 +54,15 @@ def random_parameters(spec: PolicySpec, rng: torch.Generator) -> Parameters:
         layer = name.removesuffix(".weight").removesuffix(".bias")
         fan_in = weight_shapes(spec)[f"{layer}.weight"][0]
         parameters[name] = (torch.rand(shape, generator=rng) * 2 - 1) / math.sqrt(fan_in)
+    if observations is not None:
+        parameters["observation.mean"] = observations.mean(0).cpu()
+        parameters["observation.std"] = observations.std(0).clamp_min(STD_FLOOR).cpu()
     return parameters
+
+
+def random_policy(spec: PolicySpec, seed: int, observations: Tensor | None = None) -> Policy:
+    """`random_parameters` as a policy, its weights drawn from `seed` alone."""
+    return to_policy(random_parameters(spec, torch.Generator().manual_seed(seed), observations), spec)
 
 
 def log_std_head(std: float) -> float:

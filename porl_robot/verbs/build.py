@@ -10,7 +10,6 @@ import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
-from torch import Tensor
 
 from porl_robot.env import Demonstrator, RobotEnv
 from porl_robot.errors import UsageError, UserError
@@ -24,11 +23,8 @@ from porl_robot.policy.checkpoint import load_policy
 from porl_robot.policy.cloning import CloningConfig
 from porl_robot.policy.curriculum import CurriculumConfig
 from porl_robot.policy.importing.declaration import Declaration, Network
-from porl_robot.policy.network import random_parameters, to_policy
-from porl_robot.policy.spec import STD_FLOOR, Policy, PolicySpec
 from porl_robot.replay.log import log_info
 from porl_robot.replay.record import LogSpec
-from porl_robot.seeds import Stream, derive
 from porl_robot.verbs.compose import CONFIG_NAME
 from porl_robot.verbs.kinds import require_kinds
 
@@ -187,15 +183,6 @@ def make_pretraining(config: DictConfig) -> CloningConfig | CurriculumConfig | M
         raise UsageError(f"method={method.name}: only fine-tunes; pretrain accepts bc, coil, {', '.join(able)}")
     assert isinstance(method, CloningConfig | CurriculumConfig | Method)
     return method
-
-
-def random_policy(spec: PolicySpec, seed: int, observations: Tensor | None) -> Policy:
-    """An actor with random weights, its statistics those of `observations` (N, D), or zero and one."""
-    parameters = random_parameters(spec, torch.Generator().manual_seed(derive(seed, Stream.ACTOR)))
-    if observations is not None:
-        parameters["observation.mean"] = observations.mean(0).cpu()
-        parameters["observation.std"] = observations.std(0).clamp_min(STD_FLOOR).cpu()
-    return to_policy(parameters, spec)
 
 
 def make_declaration(config: DictConfig) -> Declaration:

@@ -27,11 +27,12 @@ from porl_robot.learner.networks_file import load_networks
 from porl_robot.methods.explorers import GuideThenLearner
 from porl_robot.methods.method import Method
 from porl_robot.policy.checkpoint import load_policy
-from porl_robot.policy.network import with_constant_std
+from porl_robot.policy.network import random_policy, with_constant_std
 from porl_robot.policy.spec import Policy, PolicySpec, require_fit
 from porl_robot.replay.buffer import ReplayBuffer
 from porl_robot.replay.log import LogData, read_log, repair_log, require_finite
 from porl_robot.replay.writer import LogWriter
+from porl_robot.seeds import Stream, derive
 from porl_robot.verbs.build import (
     ACTOR_HIDDEN,
     log_spec,
@@ -39,7 +40,6 @@ from porl_robot.verbs.build import (
     make_learner_config,
     make_method,
     new_out,
-    random_policy,
     require_inputs,
     require_log_fit,
     require_new_out,
@@ -118,7 +118,8 @@ def starting_policy(method: Method, given: Policy | None, env: RobotEnv, seed: i
             hidden=ACTOR_HIDDEN,
             provenance={"method": "random", "seed": seed},
         )
-        start = random_policy(spec, seed, buffer.observations() if buffer.offline else None)
+        observations = buffer.observations() if buffer.offline else None
+        start = random_policy(spec, derive(seed, Stream.ACTOR), observations)
         if given is not None:
             seen = {name: given.weights[name] for name in ("observation.mean", "observation.std")}
             start = Policy(spec, {**start.weights, **seen})

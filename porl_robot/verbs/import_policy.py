@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from omegaconf import DictConfig
 
 from porl_robot.analysis.summary import rate, write_summary
@@ -26,11 +27,12 @@ from porl_robot.errors import UsageError
 from porl_robot.policy.checkpoint import save_policy
 from porl_robot.policy.importing.agreement import ModeDifference, mode_difference
 from porl_robot.policy.importing.checks import require_usable
-from porl_robot.policy.importing.distil import Regression, begin, fit, with_residual_std
+from porl_robot.policy.importing.distil import Regression, fit, with_residual_std
 from porl_robot.policy.importing.load import load
 from porl_robot.policy.importing.mlp import convert
 from porl_robot.policy.importing.source import Source, seed_everything
 from porl_robot.policy.inference import PolicyRunner
+from porl_robot.policy.network import random_policy
 from porl_robot.policy.spec import Policy, PolicySpec
 from porl_robot.replay.log import read_log, require_finite
 from porl_robot.seeds import Stream, derive
@@ -164,7 +166,8 @@ def _distilled(config: DictConfig, env: RobotEnv, source: Source, logged: list[F
     seed = derive(config.seed, Stream.ACTOR)
     shown = [*logged, *_recorded(env, source, seeds[:count], "record more").observations]
     rows, labels = source.examples(shown, seed)
-    policy = begin(_spec(config, env, source, "distilled", tuple(config.hidden)), np.concatenate(shown), seed)
+    spec = _spec(config, env, source, "distilled", tuple(config.hidden))
+    policy = random_policy(spec, seed, torch.from_numpy(np.concatenate(shown)))
     with Terminal("distil", (config.rounds + 1) * config.steps, "steps") as terminal:
         for number in range(config.rounds + 1):
             if number > 0:

@@ -21,17 +21,17 @@ from porl_robot.policy.checkpoint import save_policy
 from porl_robot.policy.cloning import Cloned, CloningConfig, clone
 from porl_robot.policy.curriculum import CurriculumConfig, clone_by_curriculum
 from porl_robot.policy.inference import PolicyRunner
+from porl_robot.policy.network import random_policy
 from porl_robot.policy.spec import Policy, PolicySpec
 from porl_robot.replay.buffer import ReplayBuffer
 from porl_robot.replay.log import LogData, read_log, require_finite
-from porl_robot.seeds import Stream
+from porl_robot.seeds import Stream, derive
 from porl_robot.verbs.build import (
     ACTOR_HIDDEN,
     make_env,
     make_learner_config,
     make_pretraining,
     new_out,
-    random_policy,
     require_log_fit,
 )
 from porl_robot.verbs.terminal import Terminal
@@ -145,7 +145,7 @@ def _by_reinforcement(config: DictConfig, method: Method, log: LogData, env: Rob
     learner_config = make_learner_config(config)
     spec = _spec(config, log, method.name, ACTOR_HIDDEN)
     buffer = ReplayBuffer(0, spec.observation_size, spec.action_size, learner_config.device, offline=log)
-    policy = random_policy(spec, config.seed, buffer.observations())
+    policy = random_policy(spec, derive(config.seed, Stream.ACTOR), buffer.observations())
     learner = Learner(method, learner_config, policy, buffer, env.reward_bounds, config.seed)
     steps = config.steps or method.offline_updates
     assert steps is not None

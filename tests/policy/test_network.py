@@ -10,12 +10,13 @@ from porl_robot.policy.network import (
     log_std_head,
     normalise,
     random_parameters,
+    random_policy,
     to_parameters,
     to_policy,
     trainable,
     with_constant_std,
 )
-from porl_robot.policy.spec import PolicySpec
+from porl_robot.policy.spec import STD_FLOOR, PolicySpec
 
 SPEC = PolicySpec("arm_reach", 5, 3, 20.0, (64, 32))
 
@@ -58,6 +59,17 @@ def test_random_actor_follows_its_seed_and_its_bounds():
         assert first[f"{layer}.bias"].abs().max() <= 1 / math.sqrt(fan_in)
     assert torch.equal(first["observation.mean"], torch.zeros(5))
     assert torch.equal(first["observation.std"], torch.ones(5))
+
+
+def test_a_random_actor_can_take_its_statistics_from_observations():
+    observations = torch.randn(50, 5, generator=torch.Generator().manual_seed(0)) * 3.0 + 1.0
+    observations[:, 4] = 7.0
+    plain, seeing = random_policy(SPEC, 1), random_policy(SPEC, 1, observations)
+    np.testing.assert_array_equal(seeing.weights["observation.mean"], observations.mean(0))
+    np.testing.assert_array_equal(seeing.weights["observation.std"][:4], observations[:, :4].std(0))
+    assert seeing.weights["observation.std"][4] == np.float32(STD_FLOOR)
+    for name in trainable(to_parameters(plain)):
+        np.testing.assert_array_equal(seeing.weights[name], plain.weights[name])
 
 
 def test_normalising_clips_at_ten_standard_deviations():

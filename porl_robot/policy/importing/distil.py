@@ -18,12 +18,11 @@ from porl_robot.policy.network import (
     distribution,
     log_std_head,
     normalise,
-    random_parameters,
     to_parameters,
     to_policy,
     trainable,
 )
-from porl_robot.policy.spec import STD_FLOOR, Policy, PolicySpec
+from porl_robot.policy.spec import Policy
 
 STD_RANGE = (0.02, 1.0)
 """Bounds of the standard deviation that is taken from residuals (before the tanh)."""
@@ -48,15 +47,6 @@ class Regression:
     steps: int
     batch_size: int = 256
     learning_rate: float = 2e-3
-
-
-def begin(spec: PolicySpec, observations: FloatArray, seed: int) -> Policy:
-    """A random actor that normalises by the statistics of `observations` (N, D)."""
-    parameters = random_parameters(spec, torch.Generator().manual_seed(seed))
-    recorded = torch.tensor(observations, dtype=torch.float32)
-    parameters["observation.mean"] = recorded.mean(0)
-    parameters["observation.std"] = recorded.std(0).clamp_min(STD_FLOOR)
-    return to_policy(parameters, spec)
 
 
 def neighbours(observations: FloatArray, seed: int) -> FloatArray:
