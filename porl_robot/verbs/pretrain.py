@@ -14,7 +14,7 @@ from porl_robot.analysis.summary import rate, write_summary
 from porl_robot.control.evaluation import evaluate, start_seeds
 from porl_robot.env import RobotEnv
 from porl_robot.errors import UserError
-from porl_robot.learner.learner import Learner
+from porl_robot.learner.learner import Learner, LearnerConfig
 from porl_robot.learner.networks_file import save_networks
 from porl_robot.methods.method import Method
 from porl_robot.policy.checkpoint import save_policy
@@ -44,7 +44,7 @@ def run(config: DictConfig) -> int:
     """Trains and evaluates."""
     began = time.monotonic()
     method = make_pretraining(config)
-    make_learner_config(config)
+    learner_config = make_learner_config(config)
     log = read_log(Path(config.log))
     require_finite(log)
     if log.episodes < 2:
@@ -53,7 +53,7 @@ def run(config: DictConfig) -> int:
         require_log_fit(log.spec, env, config.log)
         out = new_out(config)
         if isinstance(method, Method):
-            trained = _by_reinforcement(config, method, log, env, out)
+            trained = _by_reinforcement(config, method, learner_config, log, env, out)
         elif isinstance(method, CurriculumConfig):
             trained = _by_curriculum(config, method, log, env)
         else:
@@ -140,9 +140,10 @@ def _by_curriculum(config: DictConfig, curriculum: CurriculumConfig, log: LogDat
     return cloned
 
 
-def _by_reinforcement(config: DictConfig, method: Method, log: LogData, env: RobotEnv, out: Path) -> Cloned:
+def _by_reinforcement(
+    config: DictConfig, method: Method, learner_config: LearnerConfig, log: LogData, env: RobotEnv, out: Path
+) -> Cloned:
     """Trains actor and critics on the log alone, and saves the critics."""
-    learner_config = make_learner_config(config)
     spec = _spec(config, log, method.name, ACTOR_HIDDEN)
     buffer = ReplayBuffer(0, spec.observation_size, spec.action_size, learner_config.device, offline=log)
     policy = random_policy(spec, derive(config.seed, Stream.ACTOR), buffer.observations())
