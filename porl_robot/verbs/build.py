@@ -130,16 +130,13 @@ def make_env(config: DictConfig) -> RobotEnv:
 
 
 def make_demonstrator(config: DictConfig, env: RobotEnv) -> Demonstrator:
-    """The scripted expert of `config.env` with the knobs of `config.skill`.
+    """The scripted expert of `config.env` with the knobs of `config.skill`; see `require_demonstrator`.
 
     Raises:
-        UsageError: the env has none, or not this skill.
+        UsageError: a knob is refused.
     """
-    require_demonstrator(config)
     skills = OmegaConf.to_container(config.env.skills)
     assert isinstance(skills, dict)
-    if config.skill not in skills:
-        raise UsageError(f"skill={config.skill}: expected {' or '.join(map(str, skills))}")
     skill = skills[config.skill]
     require_kinds({"_target_": config.env.demonstrator._target_, **skill}, f"env.skills.{config.skill}")
     demonstrator: Demonstrator = made(config.env.demonstrator, "env.demonstrator", env=env, **skill)
@@ -147,15 +144,18 @@ def make_demonstrator(config: DictConfig, env: RobotEnv) -> Demonstrator:
 
 
 def require_demonstrator(config: DictConfig) -> None:
-    """Refuses an env without a scripted expert.
+    """Refuses an env without a scripted expert, or one without the skill that `config` names, where it names one.
 
     Raises:
-        UsageError: names the envs that have one.
+        UsageError: names the envs, or the skills, that there are.
     """
     if config.env.demonstrator is None:
         paths = sorted((data_dir("configs") / "env").glob("*.yaml"))
         able = [path.stem for path in paths if OmegaConf.load(path).demonstrator is not None]
         raise UsageError(f"env={config.env.name}: has no scripted demonstrator; there is one for {', '.join(able)}")
+    skill = config.get("skill")
+    if skill is not None and skill not in config.env.skills:
+        raise UsageError(f"skill={skill}: expected {' or '.join(map(str, config.env.skills))}")
 
 
 def make_method(config: DictConfig) -> Method:

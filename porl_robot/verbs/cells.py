@@ -180,10 +180,7 @@ class _Planner:
         settings = self._settings
         episodes = settings.demonstrations or _DEMONSTRATIONS.get(env, _DEMONSTRATIONS_ELSEWHERE)
         chosen = (f"env={env}", f"skill={quoted(settings.skill)}", f"episodes={episodes}", *self._for_all)
-        config = self._config("collect", chosen)
-        require_demonstrator(config)
-        if settings.skill not in config.env.skills:
-            raise UsageError(f"skill={settings.skill}: expected {' or '.join(map(str, config.env.skills))}")
+        require_demonstrator(self._config("collect", chosen))
         return self._cached("collect", "demonstrations", chosen, seed)
 
     def _pretrained(self, env: str, seed: int, method: str, log: Step) -> Step:
