@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from porl_robot.env import FloatArray
+from porl_robot.policy.descent import Descent
 from porl_robot.policy.network import (
     Parameters,
     distribution,
@@ -102,20 +103,13 @@ def clone(
     train, validation = (action_tensors(observations[rows], actions[rows]) for rows in (~held_out, held_out))
     parameters = random_parameters(spec, rng, train[0])
     train, validation = ((normalise(parameters, observation), action) for observation, action in (train, validation))
-    weights = list(trainable(parameters).values())
-    for weight in weights:
-        weight.requires_grad_()
-    optimizer = torch.optim.Adam(weights, lr=config.learning_rate)
-    decay = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, total_iters=steps)
+    descent = Descent(trainable(parameters).values(), config.learning_rate, steps)
     kept = Cloned(to_policy(parameters, spec), 0, 0, float("nan"), float("inf"))
     step, train_loss = 0, float("nan")
     while step < steps and (config.patience is None or step - kept.kept_step < config.patience):
         rows = torch.randint(len(train[0]), (config.batch_size,), generator=rng)
         loss = negative_log_likelihood(parameters, train[0][rows], train[1][rows])
-        for weight, gradient in zip(weights, torch.autograd.grad(loss, weights), strict=True):
-            weight.grad = gradient
-        optimizer.step()
-        decay.step()
+        descent.step(loss)
         step += 1
         train_loss = loss.item() if step == 1 else 0.98 * train_loss + 0.02 * loss.item()
         if step % config.validate_every == 0 or step == steps:

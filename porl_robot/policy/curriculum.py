@@ -16,6 +16,7 @@ from torch import Tensor
 
 from porl_robot.env import FloatArray
 from porl_robot.policy.cloning import Cloned, action_tensors, negative_log_likelihood
+from porl_robot.policy.descent import Descent
 from porl_robot.policy.network import (
     Parameters,
     distribution,
@@ -124,18 +125,14 @@ def clone_by_curriculum(
     parameters["log_std.bias"].fill_(log_std_head(config.std))
     observation = normalise(parameters, observation)
     weights = [tensor for name, tensor in trainable(parameters).items() if not name.startswith("log_std")]
-    for weight in weights:
-        weight.requires_grad_()
-    optimizer = torch.optim.Adam(weights, lr=config.learning_rate)
+    descent = Descent(weights, config.learning_rate)
 
     def train(rows: Tensor, steps: int) -> float:
         loss = torch.tensor(float("nan"))
         for _ in range(steps):
             drawn = rows[torch.randint(len(rows), (config.batch_size,), generator=rng)]
             loss = negative_log_likelihood(parameters, observation[drawn], action[drawn])
-            for weight, gradient in zip(weights, torch.autograd.grad(loss, weights), strict=True):
-                weight.grad = gradient
-            optimizer.step()
+            descent.step(loss)
         return loss.item()
 
     starts = [0, *episode_ends[:-1].tolist()]

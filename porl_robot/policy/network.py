@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from porl_robot.env import FloatArray
 from porl_robot.policy.spec import (
     LOG_STD_RANGE,
     OBSERVATION_CLIP,
@@ -78,11 +79,18 @@ def log_std_head(std: float) -> float:
     return math.log(share / (1.0 - share))
 
 
-def with_constant_std(policy: Policy, std: float) -> Policy:
-    """The policy with its log-std head reset to one constant: the mode stays, the sampled actions change."""
+def with_constant_std(policy: Policy, std: float | FloatArray) -> Policy:
+    """The policy with its log-std head reset to a constant, of all dimensions or of each (A,).
+
+    The mode stays, the sampled actions change.
+
+    Raises:
+        ValueError: see `log_std_head`.
+    """
     weights = dict(policy.weights)
     weights["log_std.weight"] = np.zeros_like(weights["log_std.weight"])
-    weights["log_std.bias"] = np.full_like(weights["log_std.bias"], log_std_head(std))
+    each = np.broadcast_to(std, weights["log_std.bias"].shape).tolist()
+    weights["log_std.bias"] = np.array([log_std_head(value) for value in each], np.float32)
     return Policy(policy.spec, weights)
 
 

@@ -86,6 +86,13 @@ def test_constant_std_is_the_std_that_was_asked_for(policy_of, std):
     assert torch.allclose(log_std.exp(), torch.full((20, 3), std), rtol=1e-5)
 
 
+def test_every_dimension_can_have_a_constant_std_of_its_own(policy_of):
+    std = np.array([0.02, 0.3, 1.0])
+    parameters = to_parameters(with_constant_std(policy_of(), std))
+    _, log_std = distribution(parameters, torch.randn(20, 5))
+    assert torch.allclose(log_std.exp(), torch.tensor(std, dtype=torch.float32).expand(20, 3), rtol=1e-5)
+
+
 def test_constant_std_keeps_the_mode_bit_for_bit(policy_of):
     rng = np.random.default_rng(0)
     for seed in range(10):
