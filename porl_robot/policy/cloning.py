@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -54,13 +54,8 @@ class CloningConfig:
     patience: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("batch_size", "validate_every", "steps"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} {getattr(self, name)} must be at least 1")
-        if not self.hidden or min(self.hidden) < 1:
-            raise ValueError(f"hidden {list(self.hidden)} must be widths of at least 1")
-        if not self.learning_rate > 0.0:
-            raise ValueError(f"learning_rate {self.learning_rate} must be positive")
+        counts = {name: getattr(self, name) for name in ("batch_size", "validate_every", "steps")}
+        require_recipe(self.hidden, self.learning_rate, counts)
         if not 0.0 <= self.validation_share <= 1.0:
             raise ValueError(f"validation_share {self.validation_share} is outside [0, 1]")
         if self.patience is not None and self.patience < self.validate_every:
@@ -119,6 +114,21 @@ def clone(
             if config.patience is None or validation_loss < kept.validation_loss:
                 kept = Cloned(to_policy(parameters, spec), step, step, train_loss, validation_loss)
     return replace(kept, steps=step, train_loss=train_loss)
+
+
+def require_recipe(hidden: tuple[int, ...], learning_rate: float, counts: Mapping[str, int]) -> None:
+    """Refuses what no actor can be made or trained with.
+
+    Raises:
+        ValueError: one of `counts`, by name, or a width of `hidden` is below 1, or the learning rate not positive.
+    """
+    for name, count in counts.items():
+        if count < 1:
+            raise ValueError(f"{name} {count} must be at least 1")
+    if not hidden or min(hidden) < 1:
+        raise ValueError(f"hidden {list(hidden)} must be widths of at least 1")
+    if not learning_rate > 0.0:
+        raise ValueError(f"learning_rate {learning_rate} must be positive")
 
 
 def negative_log_likelihood(parameters: Parameters, normalised: Tensor, before_tanh: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from porl_robot.env import FloatArray
-from porl_robot.policy.cloning import Cloned, action_tensors, negative_log_likelihood
+from porl_robot.policy.cloning import Cloned, action_tensors, negative_log_likelihood, require_recipe
 from porl_robot.policy.descent import Descent
 from porl_robot.policy.network import (
     Parameters,
@@ -58,13 +58,8 @@ class CurriculumConfig:
     std: float = 0.3
 
     def __post_init__(self) -> None:
-        for name in ("batch_size", "steps_per_stage", "stages_per_epoch"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} {getattr(self, name)} must be at least 1")
-        if not self.hidden or min(self.hidden) < 1:
-            raise ValueError(f"hidden {list(self.hidden)} must be widths of at least 1")
-        if not self.learning_rate > 0.0:
-            raise ValueError(f"learning_rate {self.learning_rate} must be positive")
+        counts = {name: getattr(self, name) for name in ("batch_size", "steps_per_stage", "stages_per_epoch")}
+        require_recipe(self.hidden, self.learning_rate, counts)
         if self.steps < 0:
             raise ValueError(f"steps {self.steps} is negative")
         log_std_head(self.std)
