@@ -23,7 +23,7 @@ from porl_robot.policy.checkpoint import load_policy
 from porl_robot.policy.cloning import CloningConfig
 from porl_robot.policy.curriculum import CurriculumConfig
 from porl_robot.policy.importing.declaration import Declaration, Network
-from porl_robot.replay.log import log_info
+from porl_robot.replay.log import LogData, log_info, read_log, require_finite
 from porl_robot.replay.record import LogSpec
 from porl_robot.verbs.compose import CONFIG_NAME
 from porl_robot.verbs.kinds import require_kinds
@@ -227,7 +227,18 @@ def log_spec(env: RobotEnv) -> LogSpec:
     )
 
 
-def require_log_fit(spec: LogSpec, env: RobotEnv, where: str) -> None:
+def training_log(config: DictConfig) -> LogData:
+    """The log of `config.log`, to train on; `require_log_fit` is left to do once there is an env.
+
+    Raises:
+        UserError: it cannot be read, or holds what nothing can be learned from.
+    """
+    log = read_log(Path(config.log))
+    require_finite(log)
+    return log
+
+
+def require_log_fit(log: LogData, env: RobotEnv) -> None:
     """Refuses a log of another task.
 
     Raises:
@@ -235,9 +246,9 @@ def require_log_fit(spec: LogSpec, env: RobotEnv, where: str) -> None:
     """
     own = log_spec(env)
     for name in ("env", "observation_size", "action_size", "control_hz"):
-        if getattr(spec, name) != getattr(own, name):
+        if getattr(log.spec, name) != getattr(own, name):
             raise UserError(
-                f"log {where}: its {name.replace('_', ' ')} is {getattr(spec, name)}, {env.name} has "
+                f"log {log.path}: its {name.replace('_', ' ')} is {getattr(log.spec, name)}, {env.name} has "
                 f"{getattr(own, name)}; give a log of {env.name}"
             )
 

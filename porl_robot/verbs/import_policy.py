@@ -34,9 +34,8 @@ from porl_robot.policy.importing.source import Source, seed_everything
 from porl_robot.policy.inference import PolicyRunner
 from porl_robot.policy.network import random_policy
 from porl_robot.policy.spec import Policy, PolicySpec
-from porl_robot.replay.log import read_log, require_finite
 from porl_robot.seeds import Stream, derive
-from porl_robot.verbs.build import make_declaration, make_env, new_out, require_log_fit, require_new_out
+from porl_robot.verbs.build import make_declaration, make_env, new_out, require_log_fit, require_new_out, training_log
 from porl_robot.verbs.evaluate import describe
 from porl_robot.verbs.recorded import Recorded, record
 from porl_robot.verbs.terminal import Terminal
@@ -122,9 +121,8 @@ def _logged(config: DictConfig, env: RobotEnv) -> list[Float32]:
     """The observations of every episode of the log, if there is one."""
     if config.log is None:
         return []
-    log = read_log(Path(config.log))
-    require_log_fit(log.spec, env, config.log)
-    require_finite(log)
+    log = training_log(config)
+    require_log_fit(log, env)
     return [log.observation[log.episode(index)] for index in range(log.episodes)]
 
 

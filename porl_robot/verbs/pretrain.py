@@ -24,7 +24,7 @@ from porl_robot.policy.inference import PolicyRunner
 from porl_robot.policy.network import random_policy
 from porl_robot.policy.spec import Policy, PolicySpec
 from porl_robot.replay.buffer import ReplayBuffer
-from porl_robot.replay.log import LogData, read_log, require_finite
+from porl_robot.replay.log import LogData
 from porl_robot.seeds import Stream, derive
 from porl_robot.verbs.build import (
     ACTOR_HIDDEN,
@@ -33,6 +33,7 @@ from porl_robot.verbs.build import (
     make_pretraining,
     new_out,
     require_log_fit,
+    training_log,
 )
 from porl_robot.verbs.terminal import Terminal
 
@@ -45,12 +46,11 @@ def run(config: DictConfig) -> int:
     began = time.monotonic()
     method = make_pretraining(config)
     learner_config = make_learner_config(config)
-    log = read_log(Path(config.log))
-    require_finite(log)
+    log = training_log(config)
     if log.episodes < 2:
         raise UserError(f"log {config.log}: holds {log.episodes} episodes, pre-training needs 2")
     with closing(make_env(config)) as env:
-        require_log_fit(log.spec, env, config.log)
+        require_log_fit(log, env)
         out = new_out(config)
         if isinstance(method, Method):
             trained = _by_reinforcement(config, method, learner_config, log, env, out)
