@@ -272,6 +272,12 @@ def test_actor_imitates_by_clipped_advantage(baseline, temperature, largest):
     assert all(silent(terms.loss, networks, group) for group in ("targets", "value", "critics"))
 
 
+def test_nothing_is_sampled_where_nothing_looks_at_it():
+    networks, rows, _, noise = scene()
+    rule = AdvantageWeighted(1.0, "value")
+    assert torch.equal(rule(networks, rows, {}, CONTEXT).loss, rule(networks, rows, noise, CONTEXT).loss)
+
+
 @pytest.mark.parametrize("inverse_temperature", [0.0, 1e6])
 def test_composite_proposals_are_the_reference_s_mode_or_a_sample(inverse_temperature):
     networks, rows, _, noise = scene(seed=4)
