@@ -23,7 +23,7 @@ from porl_robot.policy.checkpoint import load_policy
 from porl_robot.policy.cloning import CloningConfig
 from porl_robot.policy.curriculum import CurriculumConfig
 from porl_robot.policy.importing.declaration import Declaration, Network
-from porl_robot.replay.log import LogData, log_info, read_log, require_finite
+from porl_robot.replay.log import LogData, log_info, read_log, require_trainable
 from porl_robot.replay.record import LogSpec
 from porl_robot.verbs.compose import CONFIG_NAME
 from porl_robot.verbs.kinds import require_kinds
@@ -234,7 +234,7 @@ def training_log(config: DictConfig) -> LogData:
         UserError: it cannot be read, or holds what nothing can be learned from.
     """
     log = read_log(Path(config.log))
-    require_finite(log)
+    require_trainable(log)
     return log
 
 

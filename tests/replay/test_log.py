@@ -13,7 +13,7 @@ from porl_robot.errors import UserError
 from porl_robot.replay import log as log_module
 from porl_robot.replay import writer as writer_module
 from porl_robot.replay.journal import SegmentWriter
-from porl_robot.replay.log import log_info, read_log, repair_log, require_finite, verify_log
+from porl_robot.replay.log import log_info, read_log, repair_log, require_trainable, verify_log
 from porl_robot.replay.record import LogSpec
 from porl_robot.replay.schema import FIELDS
 from porl_robot.replay.writer import LogError, LogWriter
@@ -292,13 +292,28 @@ def test_training_refuses_what_is_not_finite_and_verify_reports_it(tmp_path, spe
     bad[1] = value
     records[5] = dataclasses.replace(records[5], **{name: bad})
     write(tmp_path, spec, records)
-    refused(lambda: require_finite(read_log(tmp_path)), tmp_path, key, "episode 1, step 2")
+    refused(lambda: require_trainable(read_log(tmp_path)), tmp_path, key, "episode 1, step 2")
     assert any(f"data/{key}: not finite" in line for line in verify_log(tmp_path))
 
 
-def test_training_accepts_a_finite_log(tmp_path, spec, stream):
-    write(tmp_path, spec, stream(spec, [3]))
-    require_finite(read_log(tmp_path))
+@pytest.mark.parametrize("value", [1.001, -7.0])
+def test_training_refuses_actions_beyond_their_range(tmp_path, spec, stream, value):
+    records = list(stream(spec, [3, 4]))
+    for row in (4, 6):
+        action = records[row].action.copy()
+        action[0] = value
+        records[row] = dataclasses.replace(records[row], action=action)
+    write(tmp_path, spec, records)
+    problem = "data/action: outside [-1, 1] in 2 rows, first in episode 1, step 1"
+    refused(lambda: require_trainable(read_log(tmp_path)), tmp_path, problem)
+    assert verify_log(tmp_path) == [problem]
+
+
+def test_training_accepts_a_finite_log_within_range(tmp_path, spec, stream):
+    records = list(stream(spec, [3]))
+    ends = np.resize([-1.0, 1.0], records[0].action.shape)
+    write(tmp_path, spec, [dataclasses.replace(records[0], action=ends), *records[1:]])
+    require_trainable(read_log(tmp_path))
 
 
 @pytest.mark.parametrize(

@@ -233,6 +233,8 @@ def break_log(kind, log, target):
             group["data/observation.state"][7, 2] = np.nan
         elif kind == "with infinite actions":
             group["data/action"][9, 1] = np.inf
+        elif kind == "with actions out of range":
+            group["data/action"][9, 1] = -1.5
 
 
 @pytest.mark.parametrize(
@@ -245,6 +247,7 @@ def break_log(kind, log, target):
         ("garbage", "cannot be read"),
         ("with NaN observations", "data/observation.state: not finite in 1 rows, first in episode 0, step 7"),
         ("with infinite actions", "data/action: not finite in 1 rows"),
+        ("with actions out of range", "data/action: outside [-1, 1] in 1 rows, first in episode 0, step 9; expected"),
     ],
 )
 def test_bad_logs_are_refused(cli, tmp_path, log, kind, says):
