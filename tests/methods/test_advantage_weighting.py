@@ -8,10 +8,7 @@ import torch
 from torch import nn
 
 from porl_robot.methods.actor_losses import AdvantageWeighted
-from porl_robot.methods.critic_losses import (
-    Expectile,
-    TemporalDifference,
-)
+from porl_robot.methods.critic_losses import Expectile, TemporalDifference
 from porl_robot.methods.critics import action_values, values
 from porl_robot.policy.network import distribution
 

@@ -6,11 +6,7 @@ import math
 import pytest
 import torch
 
-from porl_robot.methods.critic_losses import (
-    TemporalDifference,
-    UncertaintyWeighted,
-    WithReferenceValue,
-)
+from porl_robot.methods.critic_losses import TemporalDifference, UncertaintyWeighted, WithReferenceValue
 from porl_robot.methods.critics import action_values, values
 from porl_robot.methods.networks import Context
 

@@ -5,11 +5,7 @@ import torch
 from torch import nn
 
 from porl_robot.methods.actor_losses import DeterministicPolicy
-from porl_robot.methods.critic_losses import (
-    MetaAdaptation,
-    TemporalDifference,
-    TwoBanks,
-)
+from porl_robot.methods.critic_losses import MetaAdaptation, TemporalDifference, TwoBanks
 from porl_robot.methods.critics import action_values
 from porl_robot.methods.schedules import Constant
 from porl_robot.policy.network import distribution
