@@ -49,7 +49,7 @@ def test_without_a_terminal_nobody_arms(alone):
 
 def test_consent_arms_without_a_terminal_and_signals_still_stop(alone):
     events, process = alone("arm=yes")
-    while not events.exists() or "send" not in events.read_text():
+    while process.poll() is None and not (events.exists() and "send" in events.read_text()):
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
     said, _ = process.communicate(timeout=60)
