@@ -82,7 +82,7 @@ def test_nothing_touches_whatever_is_done(twin: SerialTwin) -> None:
         for _ in range(twin.horizon):
             twin.step(rng.choice([-1.0, 1.0], 4) if seed % 2 else np.array([1.0, 1.0, 1.0, 1.0]))
             assert twin._data.ncon == 0
-            assert twin.arm.clearance(twin.robot_state().position) > 0.01
+            assert twin.kinematics.clearance(twin.robot_state().position) > 0.01
 
 
 @pytest.mark.parametrize("speed", [1.0, 0.3])
@@ -124,7 +124,7 @@ def test_an_episode_begins_at_rest_where_the_arm_sags(twin: SerialTwin) -> None:
 def test_positions_and_velocities_come_in_ticks(twin: SerialTwin) -> None:
     twin.step(np.array([0.31, 0.22, -0.4, 0.17]))
     state = twin.robot_state()
-    for values in ((state.position - twin.arm.middle) / TICK, state.velocity / TICK):
+    for values in ((state.position - twin.kinematics.middle) / TICK, state.velocity / TICK):
         np.testing.assert_allclose(values, np.round(values), atol=1e-6)
     assert np.abs(state.velocity).max() > TICK
 
