@@ -28,9 +28,9 @@ from porl_robot.replay.log import LogData
 from porl_robot.seeds import Stream, derive
 from porl_robot.verbs.build import (
     ACTOR_HIDDEN,
-    make_env,
     make_learner_config,
     make_pretraining,
+    make_simulation,
     new_out,
     require_log_fit,
     training_log,
@@ -49,9 +49,11 @@ def run(config: DictConfig) -> int:
     log = training_log(config)
     if log.episodes < 2:
         raise UserError(f"log {config.log}: holds {log.episodes} episodes, pre-training needs 2")
-    with closing(make_env(config)) as env:
+    with closing(make_simulation(config)) as env:
         require_log_fit(log, env)
         out = new_out(config)
+        if "twin" in config.env:
+            print(f"no arm is moved: success is that on the MuJoCo twin of {config.robot.name}")
         if isinstance(method, Method):
             trained = _by_reinforcement(config, method, learner_config, log, env, out)
         elif isinstance(method, CurriculumConfig):
