@@ -28,6 +28,17 @@ def test_a_number_comes_back_from_its_bytes(entry: tuple[ServoModel, Register], 
     assert register.decode(encoded, model.order) == value
 
 
+@given(st.sampled_from(list(SERVOS.values())), st.data())
+def test_a_span_decodes_as_its_registers_do(model: ServoModel, data: st.DataObject) -> None:
+    memory = data.draw(st.binary(min_size=model.memory_size, max_size=model.memory_size))
+    first, last = sorted(data.draw(st.tuples(*[st.integers(0, len(model.registers) - 1)] * 2)))
+    names = list(model.registers)
+    span = model.span(names[first], names[last])
+    alone = {each.name: each.decode(memory[each.address : each.end], model.order) for each in span.registers}
+    assert span.decode(memory[span.begin : span.end]) == alone
+    assert list(alone) == names[first : last + 1]
+
+
 @given(st.sampled_from(EVERY))
 def test_a_number_that_does_not_fit_is_refused(entry: tuple[ServoModel, Register]) -> None:
     model, register = entry
@@ -60,5 +71,5 @@ def test_minus_zero_is_zero() -> None:
 
 def test_scs_words_are_big_endian() -> None:
     model = SERVOS["SCS0009"]
-    assert model.decode((model.registers["present_position"],), b"\x02\x00") == {"present_position": 512}
+    assert model.span("present_position", "present_position").decode(b"\x02\x00") == {"present_position": 512}
     assert bytes(model.factory_memory()[3:5]) == b"\x05\x04"
