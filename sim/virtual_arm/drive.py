@@ -9,7 +9,11 @@ from sim.virtual_arm.memory import Memory
 from sim.virtual_arm.motor import Motor
 from sim.virtual_arm.profile import Profile
 
-TICKS_PER_RADIAN = 4096 / math.tau
+TURN = 4096
+"""Encoder ticks in a turn."""
+
+TICKS_PER_RADIAN = TURN / math.tau
+
 ROOM = 25.0
 """Temperature of the room [degC]."""
 
@@ -23,8 +27,9 @@ class Drive(ABC):
     Positions are encoder ticks, counted on past the turn; a positive duty moves towards higher ones.
 
     Attributes:
-        shaft: position as it is [ticks].
-        speed: its rate [ticks/s].
+        direction: -1 where the servo is set to count and turn the other way.
+        shaft: position as it is, before that [ticks].
+        speed: rate of the position [ticks/s].
         volts: at the servo's terminals.
         duty: share of the voltage that the motor gets, in [-1, 1].
         current: in the winding [A].
@@ -37,6 +42,7 @@ class Drive(ABC):
     def __init__(self, memory: Memory, motor: Motor) -> None:
         self.memory = memory
         self.motor = motor
+        self.direction = 1
         self.shaft = 0.0
         self.speed = 0.0
         self.volts = 0.0
@@ -80,8 +86,8 @@ class Drive(ABC):
 
     @property
     def encoder(self) -> float:
-        """The position as the encoder sees it [ticks]."""
-        return self.shaft if self.frozen is None else self.frozen
+        """The position as the servo's own encoder sees it [ticks]."""
+        return (self.shaft if self.frozen is None else self.frozen) * self.direction
 
     @property
     def load(self) -> float:
@@ -95,14 +101,14 @@ class Drive(ABC):
 
     def advance(self, shaft: float, speed: float, volts: float, dt: float) -> float:
         """The torque at the shaft for the next `dt` [N m], less what the damping of a driven motor takes."""
-        self.shaft, self.speed, self.volts = shaft, speed, volts
+        self.shaft, self.speed, self.volts = shaft, speed * self.direction, volts
         if not self.driven:
             self.duty = self.current = 0.0
             return 0.0
         motor = self.motor
         self.duty = self._law(dt)
-        self.current = (volts * self.duty - motor.kt * speed / TICKS_PER_RADIAN) / motor.resistance
-        return min(max(self._torque_per_volt * volts * self.duty, -motor.stall), motor.stall)
+        self.current = (volts * self.duty - motor.kt * self.speed / TICKS_PER_RADIAN) / motor.resistance
+        return min(max(self._torque_per_volt * volts * self.duty, -motor.stall), motor.stall) * self.direction
 
     def warm(self, dt: float) -> None:
         """Lets the losses of `dt` heat the case and the room cool it."""
