@@ -87,7 +87,8 @@ def body_of(robot: RobotDescription, motors: Sequence[Motor]) -> Body:
 def _bench(robot: RobotDescription) -> str:
     """Servos side by side, each turning a light horn: what is known of an arm without a model is its ranges."""
     horns = [
-        f'<body pos="0 {0.1 * i} 0"><joint name={quoteattr(joint.name)} axis="1 0 0" range="{joint.lower} {joint.upper}"/>'
+        f'<body pos="0 {0.1 * i} 0">'
+        f'<joint name={quoteattr(joint.name)} axis="1 0 0" range="{joint.lower} {joint.upper}"/>'
         f'<geom type="sphere" size=".01" mass=".02" contype="0" conaffinity="0"/></body>'
         for i, joint in enumerate(robot.joints)
     ]

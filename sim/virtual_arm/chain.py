@@ -1,15 +1,13 @@
-"""The servos on one bus: who answers a request, and when."""
+"""The servos on one bus: who carries out a request, and what they answer."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
-from hardware.codec import dynamixel, feetech
 from hardware.codec.frame import Frame, FrameParser
-from sim.virtual_arm.dynamixel_servo import DynamixelServo
-from sim.virtual_arm.feetech_servo import FeetechServo
 from sim.virtual_arm.servo import Servo
 
 
@@ -18,7 +16,7 @@ class Reply:
     """One answer on the wire.
 
     Attributes:
-        id: of the servo that gives it; the broadcast id for one that several give together.
+        id: of the servo that gives it; the broadcast id where several give it together.
         delay: silence before it [s].
         data: its bytes.
     """
@@ -29,7 +27,7 @@ class Reply:
 
 
 class Chain(ABC):
-    """Servos on one pair of wires. Of the servos, those hear a request that listen at the baud it was sent with."""
+    """Servos on one pair of wires. A servo hears a request that is sent at its own baud."""
 
     servos: Sequence[Servo]
 
@@ -39,79 +37,35 @@ class Chain(ABC):
 
     @abstractmethod
     def execute(self, request: Frame, baud: int) -> list[Reply]:
-        """Carries a request out; what the servos answer, in order."""
+        """What the servos answer to a request sent at `baud` [bit/s], in the order they do."""
+
+    def listening(self, baud: int) -> list[int]:
+        """Places of the servos that hear this baud."""
+        return [place for place, servo in enumerate(self.servos) if servo.listens and servo.baud == baud]
 
 
-class FeetechChain(Chain):
-    """STS servos."""
-
-    def __init__(self, servos: Sequence[FeetechServo]) -> None:
-        self.servos = servos
-
-    def parser(self) -> FrameParser:
-        return feetech.Parser()
-
-    def execute(self, request: Frame, baud: int) -> list[Reply]:
-        servos = [servo for servo in self.servos if servo.listens and servo.baud == baud]
-        code, given = request.code, request.parameters
-        try:
-            if code == feetech.Instruction.SYNC_READ:
-                address, count, ids = feetech.split_sync_read(given)
-                return _each(servos, ids, lambda servo: servo.execute(feetech.Instruction.READ, bytes((address, count))))
-            if code == feetech.Instruction.SYNC_WRITE:
-                address, data = feetech.split_sync_write(given)
-                for servo in servos:
-                    if servo.id in data:
-                        servo.execute(feetech.Instruction.WRITE, bytes((address,)) + data[servo.id], asked=False)
-                return []
-        except ValueError:
-            return []
-        return _addressed(servos, request, feetech.BROADCAST, feetech.Instruction.PING)
-
-
-class DynamixelChain(Chain):
-    """X-series servos."""
-
-    def __init__(self, servos: Sequence[DynamixelServo]) -> None:
-        self.servos = servos
-
-    def parser(self) -> FrameParser:
-        return dynamixel.Parser()
-
-    def execute(self, request: Frame, baud: int) -> list[Reply]:
-        if request.is_status:
-            return []
-        servos = [servo for servo in self.servos if servo.listens and servo.baud == baud]
-        for servo in servos:
-            servo.drive.hear()
-        try:
-            return self._execute(request, servos)
-        except ValueError:
-            return []
-
-    def _execute(self, request: Frame, servos: list[DynamixelServo]) -> list[Reply]:
-        do, given = dynamixel.Instruction, request.parameters
-        if request.code == do.SYNC_READ:
-            address, count, ids = dynamixel.split_sync_read(given)
-            return _each(servos, ids, lambda servo: servo.execute(do.READ, _words(address, count)))
-        if request.code == do.FAST_SYNC_READ:
-            return _fast(servos, *dynamixel.split_sync_read(given))
-        if request.code == do.BULK_READ:
-            blocks = dynamixel.split_bulk_read(given)
-            return _each(servos, blocks, lambda servo: servo.execute(do.READ, _words(*blocks[servo.id])))
-        if request.code == do.SYNC_WRITE:
-            address, data = dynamixel.split_sync_write(given)
-            writes = {id: (address, each) for id, each in data.items()}
-        elif request.code == do.BULK_WRITE:
-            writes = dynamixel.split_bulk_write(given)
-        else:
-            return _addressed(servos, request, dynamixel.BROADCAST, do.PING)
-        for servo in servos:
-            if servo.id in writes:
-                address, each = writes[servo.id]
-                servo.execute(do.WRITE, _words(address) + each, asked=False)
+def replies_of(servos: Iterable[Servo], id: int, ask: Callable[[Servo], bytes | None]) -> list[Reply]:
+    """The answer of the servo with this id: none, one, or what becomes of several that talk at once."""
+    answered = [(servo.return_delay, said) for servo in servos if servo.id == id and (said := ask(servo)) is not None]
+    if not answered:
         return []
+    delay = min(each for each, _ in answered)
+    return [Reply(id, delay, _collided([said for _, said in answered]))]
 
 
-def _addressed[S: Servo](servos: Sequence[S], request: Frame, broadcast: int, ping: int) -> list[Reply]:
-    pass
+def replies_to(
+    servos: Sequence[Servo], request: Frame, broadcast: int, answers_broadcast: Callable[[int], bool]
+) -> list[Reply]:
+    """Answers to a request to one servo, or to all, which only some instructions are answered to."""
+    if request.id != broadcast:
+        return replies_of(servos, request.id, lambda servo: servo.execute(request.code, request.parameters))
+    asked = answers_broadcast(request.code)
+    replies: list[Reply] = []
+    for id in sorted({servo.id for servo in servos}):
+        replies += replies_of(servos, id, lambda servo: servo.execute(request.code, request.parameters, asked))
+    return replies
+
+
+def _collided(spoken: Sequence[bytes]) -> bytes:
+    """What is heard of several that speak at once: their bytes in turn. One alone is heard as it is."""
+    return bytes(byte for column in zip_longest(*spoken) for byte in column if byte is not None)

@@ -15,8 +15,14 @@ _GOALS = ("goal_pwm", "goal_current", "goal_velocity", "goal_position")
 _CLEAR_TURNS = bytes((0x01, 0x44, 0x58, 0x4C, 0x22))
 """Parameters of `CLEAR` that make it forget the turns counted."""
 
-_KEPT = {0xFF: (), 0x01: ("id",), 0x02: ("id", "baud_rate")}
-"""What a factory reset keeps, by its parameter."""
+BACKUP = 0x20
+"""Instruction that keeps the gains and profiles."""
+
+_BACK_UP = bytes((0x01, 0x43, 0x54, 0x52, 0x4C))
+_BACKED_UP = ("velocity_i", "velocity_p", "position_d", "position_i", "position_p", "profile_velocity", "acceleration")
+
+_SPARED = {0xFF: (), 0x01: ("id",), 0x02: ("id", "baud_rate")}
+"""What a factory reset spares, by its parameter."""
 
 
 _LIMITED = {"goal_pwm": "pwm_limit", "goal_current": "current_limit", "goal_velocity": "velocity_limit"}
@@ -42,8 +48,8 @@ class _Refusal(Exception):
 class DynamixelServo(Servo):
     """A Dynamixel X servo, with its access rules and error codes."""
 
-    def __init__(self, model: ServoModel, motor: Motor, eprom: Mapping[str, int], save: Callable[[], None]) -> None:
-        super().__init__(model, eprom, save)
+    def __init__(self, model: ServoModel, motor: Motor, kept: Mapping[str, int], save: Callable[[], None]) -> None:
+        super().__init__(model, kept, save)
         self.drive: DynamixelDrive = DynamixelDrive(self.memory, motor)
 
     @property
@@ -85,17 +91,31 @@ class DynamixelServo(Servo):
             self._act()
         elif instruction == Instruction.REBOOT:
             self.restart()
-        elif instruction == Instruction.FACTORY_RESET and parameters[:1] and parameters[0] in _KEPT:
-            memory.factory_reset(_KEPT[parameters[0]])
-            self._save()
-            self.restart()
-        elif instruction == Instruction.CLEAR and parameters == _CLEAR_TURNS:
-            if self.drive.driven:
-                raise _Refusal(Error.RESULT)
-            self.drive.within_one_turn()
         else:
-            raise _Refusal(Error.INSTRUCTION)
+            self._service(instruction, parameters)
         return b""
+
+    def _service(self, instruction: int, parameters: bytes) -> None:
+        """What is done to a servo that rests: resets and backups."""
+        memory = self.memory
+        resets = instruction == Instruction.FACTORY_RESET and len(parameters) == 1 and parameters[0] in _SPARED
+        clears = instruction == Instruction.CLEAR and parameters == _CLEAR_TURNS
+        backs_up = instruction == BACKUP and parameters == _BACK_UP
+        if not (resets or clears or backs_up):
+            raise _Refusal(Error.INSTRUCTION)
+        if self.drive.driven:
+            raise _Refusal(Error.RESULT)
+        if clears:
+            self.drive.within_one_turn()
+            return
+        if backs_up:
+            memory["backup_ready"] = 1
+            for name in _BACKED_UP:
+                memory.keep(name)
+        else:
+            memory.forget(_SPARED[parameters[0]])
+            self.restart()
+        self._save()
 
     def _act(self) -> None:
         if self._registered is None:
@@ -106,19 +126,17 @@ class DynamixelServo(Servo):
         self._write(address, data)
 
     def _write(self, address: int, data: bytes) -> None:
-        runs = [
-            (start, data[done : done + length]) for start, length, done in _counted(self._runs(address, len(data)))
-        ]
+        runs = [(start, data[done : done + length]) for start, length, done in _counted(self._runs(address, len(data)))]
         for start, part in runs:
             self._check(start, part)
         touched = {register.name for start, part in runs for register in self.memory.write(start, part)}
         memory, drive = self.memory, self.drive
         if drive.tripped:
             memory["torque_enable"] = 0
-        saved = [name for name in touched if memory.model.registers[name].eprom]
-        for name in saved:
-            memory.save(name)
-        if saved:
+        lasting = [name for name in touched if memory.model.registers[name].eprom]
+        for name in lasting:
+            memory.keep(name)
+        if lasting:
             self._save()
         drive.reload()
         if "operating_mode" in touched:

@@ -20,8 +20,8 @@ class FeetechServo(Servo):
     """A Feetech STS servo. It refuses nothing: what cannot be written is ignored, goals are clipped, and the error byte
     of a status says how the servo is, not what became of the instruction."""
 
-    def __init__(self, model: ServoModel, motor: Motor, eprom: Mapping[str, int], save: Callable[[], None]) -> None:
-        super().__init__(model, eprom, save)
+    def __init__(self, model: ServoModel, motor: Motor, kept: Mapping[str, int], save: Callable[[], None]) -> None:
+        super().__init__(model, kept, save)
         self.drive: FeetechDrive = FeetechDrive(self.memory, motor)
 
     def execute(self, instruction: int, parameters: bytes, asked: bool = True) -> bytes | None:
@@ -46,7 +46,7 @@ class FeetechServo(Servo):
             elif instruction == Instruction.ACTION:
                 self._act()
             elif instruction == RESET:
-                self.memory.factory_reset(kept=("id",))
+                self.memory.forget(spared=("id",))
                 self._save()
                 self.restart()
             elif instruction != Instruction.PING:
@@ -84,6 +84,6 @@ class FeetechServo(Servo):
     def _keep(self, names: list[str]) -> None:
         """Saves EPROM registers."""
         for name in names:
-            self.memory.save(name)
+            self.memory.keep(name)
         if names:
             self._save()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from hardware.servos import Register, ServoModel
+
+RAM_RESTORE = 0x02
+"""Bit of a Dynamixel's `startup_configuration`: gains that were backed up return at power-up."""
 
 
 class Memory:
@@ -12,12 +15,12 @@ class Memory:
 
     Args:
         model: whose table it has.
-        eprom: values of EPROM registers that differ from the factory's.
+        kept: values that differ from the factory's, of EPROM registers and of others that were backed up.
     """
 
-    def __init__(self, model: ServoModel, eprom: Mapping[str, int]) -> None:
+    def __init__(self, model: ServoModel, kept: Mapping[str, int]) -> None:
         self.model = model
-        self.saved = {each.name: each.default or 0 for each in model.registers.values() if each.eprom} | dict(eprom)
+        self.kept = dict(kept)
         self._data = model.factory_memory()
         self._at = _owners(model)
         self.power_up()
@@ -27,7 +30,7 @@ class Memory:
 
     def __getitem__(self, name: str) -> int:
         register = self.model.registers[name]
-        return register.decode(self._data[register.address : register.end], self.model.order)
+        return register.decode(bytes(self._data[register.address : register.end]), self.model.order)
 
     def __setitem__(self, name: str, value: int) -> None:
         """Raises ValueError where the register is too small for `value`."""
@@ -63,21 +66,22 @@ class Memory:
         """The register that this byte belongs to."""
         return self._at.get(address)
 
-    def save(self, name: str) -> None:
-        """Puts what an EPROM register holds where it outlives the power."""
-        self.saved[name] = self[name]
+    def keep(self, name: str) -> None:
+        """Puts what a register holds where it outlives the power."""
+        self.kept[name] = self[name]
 
     def power_up(self) -> None:
-        """What there is after power-up: the EPROM as saved, the rest as the factory says."""
+        """What there is after power-up: the factory's values and over them what was kept."""
         self._data[:] = self.model.factory_memory()
-        for name, value in self.saved.items():
-            self[name] = value
+        restores_ram = self.kept.get("startup_configuration", 0) & RAM_RESTORE
+        for name, value in self.kept.items():
+            if self.model.registers[name].eprom or restores_ram:
+                self[name] = value
 
-    def factory_reset(self, kept: tuple[str, ...]) -> None:
-        """Puts the EPROM back to the factory's values, all but the registers `kept`."""
-        for register in self.model.registers.values():
-            if register.eprom and register.writable and register.name not in kept:
-                self.saved[register.name] = register.default or 0
+    def forget(self, spared: Iterable[str]) -> None:
+        """Makes the EPROM the factory's, all but the registers `spared` and those nobody can write."""
+        registers = self.model.registers
+        self.kept = {n: v for n, v in self.kept.items() if n in spared or not registers[n].writable}
 
 
 def _owners(model: ServoModel) -> dict[int, Register]:

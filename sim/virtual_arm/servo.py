@@ -24,8 +24,8 @@ class Servo(ABC):
 
     drive: Drive
 
-    def __init__(self, model: ServoModel, eprom: Mapping[str, int], save: Callable[[], None]) -> None:
-        self.memory = Memory(model, eprom)
+    def __init__(self, model: ServoModel, kept: Mapping[str, int], save: Callable[[], None]) -> None:
+        self.memory = Memory(model, kept)
         self.silent = False
         self.alias: int | None = None
         self._save = save
@@ -67,11 +67,9 @@ class Servo(ABC):
 
     def power(self, on: bool) -> None:
         """Switches its supply. With the power it loses everything but the EPROM, the torque first."""
-        if on and not self._powered:
+        if on is not self._powered:
+            self._powered = on
             self.restart()
-        self._powered = on
-        if not on:
-            self._lose_memory()
 
     def restart(self) -> None:
         """Begins as after power-up, and is deaf for a moment."""
