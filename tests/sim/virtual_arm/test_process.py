@@ -162,10 +162,12 @@ def test_the_servos_remember_from_one_run_to_the_next(tmp_path):
                 asked(port, feetech.encode_request(*request), 6)
         arm.process.kill()
         arm.process.wait()
-    with LaunchedArm(tmp_path / "port", eprom=tmp_path / "memory.json") as arm:
-        with serial.Serial(str(arm.link), 1_000_000, timeout=PATIENCE) as port:
-            answer = asked(port, feetech.encode_request(*feetech.read(9, 31, 2)), 8)
-            assert feetech.Parser().feed(answer)[0].parameters == (250).to_bytes(2, "little")
+    with (
+        LaunchedArm(tmp_path / "port", eprom=tmp_path / "memory.json") as arm,
+        serial.Serial(str(arm.link), 1_000_000, timeout=PATIENCE) as port,
+    ):
+        answer = asked(port, feetech.encode_request(*feetech.read(9, 31, 2)), 8)
+        assert feetech.Parser().feed(answer)[0].parameters == (250).to_bytes(2, "little")
 
 
 def test_ten_times_as_fast(tmp_path):
