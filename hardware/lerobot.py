@@ -16,8 +16,8 @@ from typing import Any
 from hardware.calibration import TICKS_PER_TURN, Calibration
 from hardware.description import JointDescription, RobotDescription
 from hardware.errors import HardwareError
+from hardware.homing import Homing
 from hardware.plausibility import Ranges
-from hardware.sweep import Homing
 from porl_robot.errors import UsageError
 
 HOMED = 2047
@@ -106,8 +106,8 @@ def _entry(path: Path, joint: JointDescription, given: Any, protocol: str) -> Ma
         raise HardwareError(f"{path}: {joint.name} has id {given['id']}, here it is {joint.id}; this is another arm's")
     if given["drive_mode"] not in (0, 1) or (given["drive_mode"] and protocol == "dynamixel"):
         raise HardwareError(
-            f"{path}: {joint.name}.drive_mode is {given['drive_mode']}, which can be taken over on Feetech servos only, "
-            "as 0 or 1; calibrate the arm by hand instead"
+            f"{path}: {joint.name}.drive_mode is {given['drive_mode']}; expected 0, or 1 on a Feetech servo; calibrate "
+            "the arm by hand instead"
         )
     return given
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from hardware.calibration import TICKS_PER_TURN, JointCalibration
 from hardware.description import RobotDescription
 from hardware.errors import HardwareError
-from hardware.sweep import LARGEST_TRAVEL
+from hardware.homing import LARGEST_TRAVEL
 
 TOO_SHORT = 0.25
 """A travel may fall so far short of the model's range [rad]; half of what is missing is an error of the zero."""
