@@ -117,7 +117,7 @@ def test_anything_else_is_refused(tmp_path: Path, content: Any, said: str) -> No
 
 
 def test_a_missing_file_and_a_reversed_dynamixel_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(HardwareError, match="none.json"):
+    with pytest.raises(HardwareError, match=r"none\.json"):
         read_lerobot(tmp_path / "none.json", arm(), RANGES)
     with pytest.raises(HardwareError, match="drive_mode is 1"):
         read_lerobot(stored(tmp_path, FILE), arm("dynamixel"), RANGES)
