@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from hardware.bus import Bus
 from hardware.calibrate.eprom import put
-from hardware.calibration import CENTRE
+from hardware.calibration import CENTRE, TICKS_PER_TURN
 from hardware.clock import Clock
 from hardware.description import JointDescription, Protocol
 from hardware.errors import HardwareError
@@ -35,7 +35,7 @@ def nudge(bus: Bus, clock: Clock, joint: JointDescription) -> int:
         HardwareError: it did not follow, or turned against its goal.
     """
     start = bus.read(joint.id, "present_position")
-    way = 1 if start <= CENTRE else -1
+    way = 1 if start % TICKS_PER_TURN <= CENTRE else -1
     with _weakened(bus, joint):
         put(bus, joint.id, "goal_position", start)
         put(bus, joint.id, "torque_enable", 1)
