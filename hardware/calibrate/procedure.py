@@ -157,7 +157,7 @@ def _tell_difference(found: Sequence[Change], operator: Operator) -> None:
 
 def _swept(
     bus: Bus, clock: Clock, robot: RobotDescription, ranges: Ranges, operator: Operator, held: Mapping[str, Values]
-) -> dict[str, Homing]:
+) -> Mapping[str, Homing]:
     sweeps = sweep_by_hand(bus, clock, robot, ranges, operator)
     return {
         joint.name: centred(
