@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -74,6 +74,14 @@ def changes(
         for register, value in to_hold(SERVOS[each.servo], joints[each.name], held[each.name]).items()
         if held[each.name][register] != value
     ]
+
+
+def by_joint(found: Sequence[Change], form: str) -> list[str]:
+    """One line per joint, as in "elbow_flex: REGISTER in FORM, ..."; `form` has places for `held` and `wanted`."""
+    lines: dict[str, list[str]] = {}
+    for each in found:
+        lines.setdefault(each.joint, []).append(f"{each.register} {form.format(held=each.held, wanted=each.wanted)}")
+    return [f"{joint}: {', '.join(registers)}" for joint, registers in lines.items()]
 
 
 def write_changes(bus: Bus, robot: RobotDescription, wanted: list[Change]) -> None:

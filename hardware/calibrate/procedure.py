@@ -15,7 +15,7 @@ from pathlib import Path
 
 from hardware.bus import Bus, open_bus
 from hardware.calibrate.directions import Directions
-from hardware.calibrate.eprom import Change, Values, changes, effective_offset, read_held
+from hardware.calibrate.eprom import Values, by_joint, changes, effective_offset, read_held
 from hardware.calibrate.hand import sweep_by_hand
 from hardware.calibrate.operator import Operator
 from hardware.calibrate.release import released
@@ -72,7 +72,8 @@ class Procedure:
             firmware = roll_call(bus, robot)
             held = read_held(bus, robot)
             if before is not None:
-                _tell_difference(changes(robot, before.joints, held), operator)
+                for line in by_joint(changes(robot, before.joints, held), "{held} ({wanted} by the file)"):
+                    operator.tell(f"EPROM and calibration file differ: {line}")
             if source is None:
                 homings = _swept(bus, clock, robot, ranges, operator, held)
                 signs = dict.fromkeys(robot.names, 1)
@@ -144,14 +145,6 @@ def _require_writable(path: Path) -> None:
         raise HardwareError(
             f"{folder}: is no folder that may be written to, and the calibration is to be stored there; create it, or "
             "change its permissions"
-        )
-
-
-def _tell_difference(found: Sequence[Change], operator: Operator) -> None:
-    for change in found:
-        operator.tell(
-            f"{change.joint}: EPROM and calibration file differ: {change.register} is {change.held} in the servo, "
-            f"{change.wanted} by the file"
         )
 
 

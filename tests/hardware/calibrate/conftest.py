@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -15,13 +16,14 @@ from omegaconf import OmegaConf
 
 from hardware.calibrate.operator import SweepRow, Table
 from hardware.description import RobotDescription, robot
-from hardware.ranges import joint_ranges
+from hardware.ranges import Ranges, joint_ranges
 from porl_robot.kinematics import ArmKinematics
 from porl_robot.paths import data_dir
 from sim.virtual_arm.control import ask
 
 SCALE = 8.0
-_PHASE = 1.1  # arm seconds in which a hand takes a joint from one stop to the other
+_REACH = 0.35  # rad that the hand is ahead of a joint, so that however late we look, it has not gone far
+_PATIENCE = 150  # looks in which a joint has to arrive
 
 RAISED = {"so101": {"shoulder_lift": -1.0}, "light": {}}
 """Where the other joints are held while the elbow is swept, so that nothing touches the table."""
@@ -73,6 +75,7 @@ class Puppeteer:
     robot: RobotDescription
     agreeing: bool = True
     phases: list[dict[str, float]] = field(default_factory=list)
+    ranges: Ranges = field(default_factory=dict)
     heard: list[str] = field(default_factory=list)
     questions: list[str] = field(default_factory=list)
     rows: Sequence[SweepRow] = ()
@@ -82,17 +85,17 @@ class Puppeteer:
 
     @contextmanager
     def sweeping(self) -> Iterator[Table]:
-        done = 0
+        remaining = list(self.phases)
+        looks = 0
 
         def table(rows: Sequence[SweepRow], elapsed: float) -> bool:
-            nonlocal done
+            nonlocal looks
             self.rows = rows
-            if elapsed >= done * _PHASE:
-                if done == len(self.phases):
-                    return False
-                self._take(self.phases[done])
-                done += 1
-            return True
+            looks += 1
+            if remaining and (self._led(remaining[0]) or looks > _PATIENCE):
+                del remaining[0]
+                looks = 0
+            return bool(remaining)
 
         yield table
 
@@ -103,16 +106,25 @@ class Puppeteer:
     def saw(self, joint: str, words: str) -> bool:
         raise AssertionError("a virtual arm shows its joints itself")
 
-    def _take(self, pose: dict[str, float]) -> None:
-        ids = {joint.name: joint.id for joint in self.robot.joints}
-        ask(self.link, "; ".join(f"hand ids={ids[name]} to={angle} for={_PHASE}" for name, angle in pose.items()))
+    def _led(self, pose: dict[str, float]) -> bool:
+        """Leads the joints on towards `pose`; True once those have arrived that can."""
+        angles = dict(zip(self.robot.names, json.loads(ask(self.link, "state"))["position"], strict=True))
+        missing = []
+        hands = []
+        for joint in self.robot.joints:
+            at, goal = angles[joint.name], pose[joint.name]
+            hands.append(f"hand ids={joint.id} to={at + min(max(goal - at, -_REACH), _REACH)} for=1")
+            missing.append(abs(min(max(goal, self.ranges[joint.name][0]), self.ranges[joint.name][1]) - at))
+        ask(self.link, "; ".join(hands))
+        return max(missing) < 0.02
 
 
 def puppeteer(link: Path, robot: RobotDescription, short: str | None = None, **more: Any) -> Puppeteer:
     """One who takes every joint from stop to stop and back to the rest pose, `short` only half the way."""
     assert robot.model is not None
     rest = dict(zip(robot.names, ArmKinematics(robot.model).rest.tolist(), strict=True))
-    ends = {name: (lower - 0.3, upper + 0.3) for name, (lower, upper) in joint_ranges(robot).items()}
+    ranges = joint_ranges(robot)
+    ends = {name: (lower - 0.3, upper + 0.3) for name, (lower, upper) in ranges.items()}
     if short is not None:
         ends[short] = (ends[short][0], rest[short])
     light = [name for name in robot.names if name not in ("shoulder_lift", "elbow_flex")]
@@ -121,4 +133,4 @@ def puppeteer(link: Path, robot: RobotDescription, short: str | None = None, **m
         phases.append(rest | {name: ends[name][end] for name in light})
     for name, held in (("shoulder_lift", {}), ("elbow_flex", RAISED[robot.name])):
         phases += [rest | held | {name: ends[name][end]} for end in (0, 1)]
-    return Puppeteer(link, robot, phases=[*phases, rest, rest], **more)
+    return Puppeteer(link, robot, phases=[*phases, rest], ranges=ranges, **more)
