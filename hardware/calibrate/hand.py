@@ -11,6 +11,7 @@ from hardware.calibration import TICKS_PER_TURN
 from hardware.clock import Clock
 from hardware.description import RobotDescription
 from hardware.errors import HardwareError
+from hardware.plausibility import TOO_SHORT
 from hardware.ranges import Ranges
 from hardware.sweep import JointSweep
 
@@ -64,6 +65,7 @@ def _rows(sweeps: Mapping[str, JointSweep], ranges: Ranges) -> list[SweepRow]:
             highest=sweep.highest,
             travelled=sweep.travel * _DEGREES,
             expected=math.degrees(ranges[name][1] - ranges[name][0]),
+            enough=sweep.travel * _DEGREES >= math.degrees(ranges[name][1] - ranges[name][0] - TOO_SHORT),
         )
         for name, sweep in sweeps.items()
     ]
