@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from hardware import insist
 from hardware.bus import Bus
 from hardware.description import JointDescription, RobotDescription
-from hardware.errors import Disconnected, HardwareError
+from hardware.errors import HardwareError, NoReply
 from hardware.servos import SERVOS, ServoModel
 
 _SUPPLY_TOLERANCE = 0.25
@@ -33,15 +34,13 @@ def roll_call(bus: Bus, robot: RobotDescription) -> dict[str, str]:
 def firmware(bus: Bus, servo: int, model: ServoModel) -> str:
     """The version that a servo reports: `3.10`, or one number where its kind counts so."""
     names = ("firmware_major", "firmware_minor") if "firmware_major" in model.registers else ("firmware_version",)
-    return ".".join(str(bus.read(servo, name)) for name in names)
+    return ".".join(str(insist.read(bus, servo, name)) for name in names)
 
 
 def _number(bus: Bus, joint: JointDescription) -> int | None:
     try:
-        return bus.ping(joint.id)
-    except Disconnected:
-        raise
-    except HardwareError:
+        return insist.ping(bus, joint.id)
+    except NoReply:
         return None
 
 
@@ -53,7 +52,7 @@ def _require_all(robot: RobotDescription, silent: list[JointDescription]) -> Non
         )
     if silent:
         raise HardwareError(
-            f"{robot.port}: {', '.join(_named(joint) for joint in silent)} does not answer; check the cable to it, and "
+            f"{robot.port}: no answer from {', '.join(_named(joint) for joint in silent)}; check the cable there, and "
             f"that no two servos have one id (porl-robot scan robot.port={robot.port} lists them)"
         )
 
@@ -61,7 +60,7 @@ def _require_all(robot: RobotDescription, silent: list[JointDescription]) -> Non
 def _require_supply(bus: Bus, robot: RobotDescription, joint: JointDescription) -> None:
     scale = SERVOS[joint.servo].registers["present_voltage"].scale
     names = ("present_voltage", "min_voltage", "max_voltage")
-    volts, lowest, highest = (scale * bus.read(joint.id, name) for name in names)
+    volts, lowest, highest = (scale * insist.read(bus, joint.id, name) for name in names)
     if not lowest <= volts <= highest:
         raise HardwareError(
             f"{_named(joint)}: gets {volts:.1f} V, its servo takes {lowest:.1f} to {highest:.1f}; connect the supply "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from hardware import insist
 from hardware.bus import Bus
 from hardware.calibrate.operator import Operator, SweepRow
 from hardware.calibration import TICKS_PER_TURN
@@ -33,7 +34,7 @@ def sweep_by_hand(
     Raises:
         HardwareError: a servo fell silent, or a joint was faster than it can be followed.
     """
-    sweeps = {joint.name: JointSweep(joint.name, bus.read(joint.id, _REGISTER)) for joint in robot.joints}
+    sweeps = {joint.name: JointSweep(joint.name, insist.read(bus, joint.id, _REGISTER)) for joint in robot.joints}
     ids = [joint.id for joint in robot.joints]
     missed = dict.fromkeys(ids, 0)
     with operator.sweeping() as show:

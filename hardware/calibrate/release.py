@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from hardware import insist
 from hardware.bus import Bus
-from hardware.calibrate.eprom import put
 from hardware.description import RobotDescription
 from hardware.errors import HardwareError
 from hardware.uninterrupted import uninterrupted
@@ -55,7 +55,7 @@ def _release(bus: Bus, robot: RobotDescription) -> str:
 
 def _is(bus: Bus, servo: int, register: str, value: int) -> bool:
     try:
-        put(bus, servo, register, value)
+        insist.write(bus, servo, register, value)
     except HardwareError:
         return False
     return True
