@@ -9,7 +9,7 @@ from typing import TypeVar
 from hardware.bus import Bus
 from hardware.errors import HardwareError, NoReply
 
-_TRIES = 4
+_TRIES = 3
 """Of each the bus itself makes several."""
 
 _Got = TypeVar("_Got")
