@@ -15,7 +15,7 @@ from porl_robot.analysis.summary import rate, write_summary
 from porl_robot.control.checkpoints import newest_checkpoint, restore_learner
 from porl_robot.control.curve import RunConfig
 from porl_robot.control.evaluation import EvaluationResult
-from porl_robot.control.finetune import FineTuning
+from porl_robot.control.finetune import STOPPED_BY_OPERATOR, FineTuning
 from porl_robot.control.metrics import FILE as METRICS_FILE
 from porl_robot.control.metrics import MetricsLog
 from porl_robot.control.run_state import RunState
@@ -27,12 +27,12 @@ from porl_robot.learner.networks_file import load_networks
 from porl_robot.methods.explorers import GuideThenLearner
 from porl_robot.methods.method import Method
 from porl_robot.policy.checkpoint import load_policy
-from porl_robot.policy.network import with_constant_std
+from porl_robot.policy.network import random_policy, with_constant_std
 from porl_robot.policy.spec import Policy, PolicySpec, require_fit
 from porl_robot.replay.buffer import ReplayBuffer
-from porl_robot.replay.log import LogData, read_log, repair_log, require_finite
+from porl_robot.replay.log import read_log, repair_log
 from porl_robot.replay.writer import LogWriter
-from porl_robot.verbs.attend import attended
+from porl_robot.seeds import Stream, derive
 from porl_robot.verbs.build import (
     ACTOR_HIDDEN,
     log_spec,
@@ -40,11 +40,11 @@ from porl_robot.verbs.build import (
     make_learner_config,
     make_method,
     new_out,
-    random_policy,
     require_inputs,
     require_log_fit,
     require_new_out,
     save_config,
+    training_log,
 )
 from porl_robot.verbs.terminal import Terminal
 
@@ -56,24 +56,21 @@ def run(config: DictConfig) -> int:
     require_inputs(method, config)
     given = load_policy(Path(config.policy)) if "policy" in method.requires else None
     found = load_networks(Path(config.policy), given) if given and "critics" in method.requires else None
-    offline = _offline_data(config) if "offline_data" in method.requires else None
+    offline = training_log(config) if "offline_data" in method.requires else None
     if config.resume is None:
         require_new_out(Path(config.out))
     with ExitStack() as opened:
-        env = opened.enter_context(closing(make_env(config)))
-        # There is one arm: it is evaluated between its training episodes.
-        evaluation_env = env if env.real_time else opened.enter_context(closing(make_env(config)))
+        env, evaluation_env = (opened.enter_context(closing(make_env(config))) for _ in range(2))
         if given is not None:
             require_fit(given, env, config.policy)
         if isinstance(method.explorer, GuideThenLearner) and not env.has_success:
             raise UsageError(f"method={method.name} hands over by success, which {env.name} does not tell; take porl")
         if offline is not None:
-            require_log_fit(offline.spec, env, config.log)
+            require_log_fit(offline, env)
         spaces = int(env.observation_space.shape[0]), int(env.action_space.shape[0])
         buffer = ReplayBuffer(config.steps, *spaces, learner_config.device, offline)
         start = starting_policy(method, given, env, config.seed, buffer)
         learner = Learner(method, learner_config, start, buffer, env.reward_bounds, config.seed, given, found)
-        operator = opened.enter_context(attended(config, env))
         if config.resume is None:
             out, state, missed = new_out(config), RunState(), 0
             log = opened.enter_context(LogWriter.create(out, log_spec(env)))
@@ -83,8 +80,7 @@ def run(config: DictConfig) -> int:
             log = opened.enter_context(LogWriter.reopen(out, log_spec(env)))
             save_config(config, out)
         title = f"finetune {env.name} {method.name}"
-        line = operator.line if operator else None
-        terminal = opened.enter_context(Terminal(title, config.steps, "steps", line))
+        terminal = opened.enter_context(Terminal(title, config.steps, "steps"))
         for key, item in (("policy", "policy"), ("log", "offline_data")):
             if config[key] is not None and item not in method.requires:
                 terminal.note(f"{key}={config[key]} is not used by {method.name}")
@@ -100,10 +96,8 @@ def run(config: DictConfig) -> int:
     write_report(out, summary, read_metrics(out / METRICS_FILE))
     terminal.note(_closing_line(summary))
     terminal.note(f"summary, policy and report: {out}")
-    if tuning.interruption is not None:
-        if operator is not None:
-            terminal.note(f"to go on: porl-robot finetune resume={out}")
-        raise tuning.interruption  # a sweep ends with the run that was interrupted
+    if tuning.stopped_because == STOPPED_BY_OPERATOR:
+        raise KeyboardInterrupt  # a sweep ends with the run that was interrupted
     return 0 if tuning.stopped_because is None else 1
 
 
@@ -125,18 +119,13 @@ def starting_policy(method: Method, given: Policy | None, env: RobotEnv, seed: i
             hidden=ACTOR_HIDDEN,
             provenance={"method": "random", "seed": seed},
         )
-        start = random_policy(spec, seed, buffer.observations() if buffer.offline else None)
+        observations = buffer.observations() if buffer.offline else None
+        start = random_policy(spec, derive(seed, Stream.ACTOR), observations)
         if given is not None:
             seen = {name: given.weights[name] for name in ("observation.mean", "observation.std")}
             start = Policy(spec, {**start.weights, **seen})
     std = method.actor.initial_std
     return start if std is None else with_constant_std(start, std)
-
-
-def _offline_data(config: DictConfig) -> LogData:
-    log = read_log(Path(config.log)).kept()
-    require_finite(log)
-    return log
 
 
 def resume(out: Path, learner: Learner) -> tuple[RunState, int]:
