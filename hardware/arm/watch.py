@@ -20,10 +20,10 @@ _FROZEN_FOR = 0.06
 _FLAGGED = {
     "overload": (FaultKind.OVERLOAD, "is overloaded and has cut its torque"),
     "overheat": (FaultKind.OVERHEATED, "has overheated and has cut its torque"),
-    "current": (FaultKind.OVERLOAD, "has drawn too much current and has cut its torque"),
+    "over-current": (FaultKind.OVERLOAD, "has drawn too much current and has cut its torque"),
     "voltage": (FaultKind.VOLTAGE, "has a supply voltage outside its limits"),
-    "angle": (FaultKind.SERVO, "reports a broken encoder"),
-    "shock": (FaultKind.SERVO, "reports an electrical shock or a short"),
+    "encoder": (FaultKind.SERVO, "reports a broken encoder"),
+    "electrical shock": (FaultKind.SERVO, "reports an electrical shock or a short"),
     "alert": (FaultKind.SERVO, "reports a hardware error"),
 }
 

@@ -9,8 +9,10 @@ import math
 import types
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from hardware.description import RobotDescription
 from hardware.host.lateness import Spread
 
 Numbers = tuple[float, ...]
@@ -20,16 +22,33 @@ class HostState(enum.Enum):
     """What the host does.
 
     DISARMED: it reads, the torque is off. HOLDING: torque on, standing still by order. FOLLOWING: moving on commands.
-    LAPSED: commands stopped coming, the goal is held. STOPPED: the configured end state is reached. FAULT: the same,
-    because of a fault. Neither is left without a new host.
+    LAPSED: commands stopped coming, the goal is held until they come again. STOPPING: coming to rest for the end
+    state. STOPPED: the end state is reached. FAULT: the same, because of a fault. The last three are not left: it
+    takes a new host, and somebody who starts it.
     """
 
     DISARMED = "disarmed"
     HOLDING = "holding"
     FOLLOWING = "following"
     LAPSED = "lapsed"
+    STOPPING = "stopping"
     STOPPED = "stopped"
     FAULT = "fault"
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """First word to a host, on its standard input.
+
+    Attributes:
+        robot: with the port to open.
+        calibration: file of this arm.
+        owner: pid of the robot process; when it has ended, the host stops the arm and ends.
+    """
+
+    robot: RobotDescription
+    calibration: Path
+    owner: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,9 +189,9 @@ class Refused:
     reason: str
 
 
-Message = Order | Report | Started | Refused
+Message = Begin | Order | Report | Started | Refused
 _KINDS: dict[str, type[Message]] = {
-    each.__name__.lower(): each for each in (TorqueOn, Follow, Hold, Stop, Close, Report, Started, Refused)
+    each.__name__.lower(): each for each in (Begin, TorqueOn, Follow, Hold, Stop, Close, Report, Started, Refused)
 }
 
 
@@ -207,7 +226,11 @@ def decode(data: bytes) -> Message:
 
 
 def _plain(value: Any) -> Any:
-    return value.value if isinstance(value, enum.Enum) else {name: getattr(value, name) for name in value.__slots__}
+    if isinstance(value, enum.Enum):
+        return value.value
+    if isinstance(value, Path):
+        return str(value)
+    return {name: getattr(value, name) for name in value.__slots__}
 
 
 @cache
@@ -237,6 +260,10 @@ def _value(hint: Any, value: Any, where: str) -> Any:
             return hint(value)
         except ValueError as error:
             raise MessageError(f"{where}: {error}") from error
+    if hint is Path and type(value) is str:
+        return Path(value)
+    if origin is Literal and value in arguments:
+        return value
     if hint is float and type(value) in (int, float) and math.isfinite(value):
         return float(value)
     if hint in (int, bool, str) and type(value) is hint:

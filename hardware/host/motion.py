@@ -50,13 +50,9 @@ class GoalMotion:
         self._to_rest.control_interface = ruckig.ControlInterface.Velocity
         self.rest(position, now)
 
-    @property
-    def braking(self) -> bool:
-        """Whether the goal stands still, or is about to, without a waypoint to reach."""
-        return self._braking
-
-    def resting(self, now: float) -> bool:
+    def at_rest(self, now: float) -> bool:
         """Whether the goal stands still."""
+        self.at(now)
         return self._braking and now >= self._begun + self._duration
 
     def rest(self, position: FloatArray, now: float) -> None:

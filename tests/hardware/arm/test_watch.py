@@ -28,7 +28,7 @@ def test_a_healthy_arm_has_no_fault() -> None:
     ("change", "kind", "words"),
     [
         ({"flags": (frozenset(), frozenset({"overload"}))}, FaultKind.OVERLOAD, "lift is overloaded"),
-        ({"flags": (frozenset({"angle"}), frozenset())}, FaultKind.SERVO, "pan reports a broken encoder"),
+        ({"flags": (frozenset({"encoder"}), frozenset())}, FaultKind.SERVO, "pan reports a broken encoder"),
         ({"temperature": np.array([30.0, 65.0])}, FaultKind.OVERHEATED, "lift is at 65 deg C"),
         ({"voltage": np.array([9.0, 12.0])}, FaultKind.VOLTAGE, "pan gets 9.0 V of 12 V"),
     ],

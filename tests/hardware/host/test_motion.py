@@ -24,7 +24,7 @@ def motion() -> GoalMotion:
 
 def test_it_stands_where_it_was_put() -> None:
     goal = motion()
-    assert goal.resting(0.0) and goal.at(5.0).position.tolist() == [0.0, 0.0]
+    assert goal.at_rest(0.0) and goal.at(5.0).position.tolist() == [0.0, 0.0]
     goal.rest(np.array([0.3, -0.1]), 6.0)
     assert goal.at(6.0).position.tolist() == [0.3, -0.1]
 
@@ -40,9 +40,9 @@ def test_it_is_there_in_time_moving_as_the_command_says() -> None:
 def test_without_a_next_command_it_comes_to_rest_near_the_waypoint() -> None:
     goal = motion()
     goal.follow(Waypoint(np.array([0.03, 0.0]), np.array([1.0, 0.0]), np.zeros(2)), 0.05, 0.0)
-    assert not goal.resting(0.05)
+    assert not goal.at_rest(0.05)
     end = goal.at(1.0)
-    assert goal.resting(1.0) and end.velocity == pytest.approx([0.0, 0.0])
+    assert goal.at_rest(1.0) and end.velocity == pytest.approx([0.0, 0.0])
     assert 0.03 < end.position[0] < 0.06
 
 
@@ -63,7 +63,7 @@ def test_braking_ends_the_motion_within_a_tenth_of_a_second() -> None:
     assert abs(goal.at(0.2).velocity[0]) == pytest.approx(3.0, rel=0.05)
     goal.brake(0.2)
     goal.brake(0.23)
-    assert goal.resting(0.3)
+    assert goal.at_rest(0.3)
     assert goal.at(0.3).velocity == pytest.approx([0.0, 0.0])
 
 
