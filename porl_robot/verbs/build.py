@@ -73,6 +73,8 @@ def save_config(config: DictConfig, out: Path) -> None:
     saved = config.copy()
     if "resume" in saved:
         saved.resume = None
+    if "arm" in saved:
+        saved.arm = None
     for name in ("policy", "log"):
         if saved.get(name):
             saved[name] = str(Path(saved[name]).absolute())

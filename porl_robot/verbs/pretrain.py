@@ -45,7 +45,7 @@ def run(config: DictConfig) -> int:
     began = time.monotonic()
     method = make_pretraining(config)
     make_learner_config(config)
-    log = read_log(Path(config.log))
+    log = read_log(Path(config.log)).kept()
     require_finite(log)
     if log.episodes < 2:
         raise UserError(f"log {config.log}: holds {log.episodes} episodes, pre-training needs 2")
