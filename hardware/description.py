@@ -23,6 +23,7 @@ class JointDescription:
         id: of the servo on the bus.
         servo: name of its model, as in `hardware.servos`.
         lower, upper: range [rad]; None where the MJCF model gives it.
+        continuous: has no stops and turns without end.
     """
 
     name: str
@@ -30,6 +31,7 @@ class JointDescription:
     servo: str
     lower: float | None = None
     upper: float | None = None
+    continuous: bool = False
 
 
 @dataclass(frozen=True, slots=True)
