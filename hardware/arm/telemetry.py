@@ -21,7 +21,7 @@ class Telemetry:
         voltage: at the servo [V].
         temperature: [deg C].
         current: signed [A]; zero where the servo does not measure it.
-        flags: of each servo, what it complains of, in the words of `ServoModel.faults`; `alert` where it does not say.
+        flags: of each servo, what it complains of, in the words of `ServoModel.faults`.
     """
 
     measured: float

@@ -24,7 +24,6 @@ _FLAGGED = {
     "voltage": (FaultKind.VOLTAGE, "has a supply voltage outside its limits"),
     "encoder": (FaultKind.SERVO, "reports a broken encoder"),
     "electrical shock": (FaultKind.SERVO, "reports an electrical shock or a short"),
-    "alert": (FaultKind.SERVO, "reports a hardware error"),
 }
 
 
@@ -49,9 +48,7 @@ class Watch:
     def warnings(self, telemetry: Telemetry) -> tuple[str, ...]:
         """What the operator should know before it becomes a fault."""
         warm = np.flatnonzero(telemetry.temperature >= WARM)
-        return tuple(
-            f"{self._names[i]} is at {telemetry.temperature[i]:.0f} deg C, the arm stops at {HOT:.0f}" for i in warm
-        )
+        return tuple(f"{self._names[i]} is warmer than {WARM:.0f} deg C; the arm stops at {HOT:.0f}" for i in warm)
 
     def begin(self) -> None:
         """Forgets the motion so far."""
@@ -59,9 +56,9 @@ class Watch:
 
     def _flagged(self, telemetry: Telemetry) -> Fault | None:
         for name, flags in zip(self._names, telemetry.flags, strict=True):
-            for flag, (kind, words) in _FLAGGED.items():
-                if flag in flags:
-                    return Fault(kind, f"{name} {words}")
+            for flag in sorted(flags):
+                kind, words = _FLAGGED.get(flag, (FaultKind.SERVO, f"reports '{flag}'"))
+                return Fault(kind, f"{name} {words}")
         return None
 
     def _hot(self, telemetry: Telemetry) -> Fault | None:

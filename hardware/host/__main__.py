@@ -44,7 +44,6 @@ def main() -> int:
     try:
         _serve(arm, begin, folder, owner, clock)
     finally:
-        arm.safe_stop(begin.robot.dead_man.end_state)
         arm.close()
         # The folder is the client's as long as it lives: it looks there for the reason of a death.
         if owner.gone:

@@ -81,7 +81,6 @@ class HostClient:
         return self._process.pid
 
     @property
-
     def report(self) -> Report:
         """The newest report.
 
@@ -115,8 +114,15 @@ class HostClient:
 
     def follow(self, command: Command, duration: float) -> None:
         """Be at `command`, moving as it says, in `duration` [s]. Arrays in it: shape (n,)."""
-        parts = (tuple(part.tolist()) for part in (command.values, command.velocity, command.acceleration))
-        self._send(Follow(self._next(), self.clock.now(), *parts, duration))
+        order = Follow(
+            sequence=self._next(),
+            sent=self.clock.now(),
+            position=tuple(command.values.tolist()),
+            velocity=tuple(command.velocity.tolist()),
+            acceleration=tuple(command.acceleration.tolist()),
+            duration=duration,
+        )
+        self._send(order)
 
     def hold(self) -> None:
         """Come to rest and stay; commands may cease."""

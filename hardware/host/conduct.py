@@ -12,9 +12,6 @@ from hardware.host.motion import GoalMotion, Waypoint
 from porl_robot.env import FloatArray
 from porl_robot.safety import JointLimits
 
-LED = frozenset({HostState.HOLDING, HostState.FOLLOWING, HostState.LAPSED, HostState.STOPPING})
-"""States in which goals are sent every cycle."""
-
 _FINAL = frozenset({HostState.STOPPING, HostState.STOPPED, HostState.FAULT})
 _YIELDING = frozenset({FaultKind.OVERLOAD, FaultKind.OVERHEATED, FaultKind.STUCK})
 _DEAF = frozenset({FaultKind.DISCONNECTED, FaultKind.SILENT, FaultKind.IMPLAUSIBLE, FaultKind.BROWN_OUT})
@@ -117,6 +114,16 @@ class Conduct:
         self._end_reached = True
         if self.state is HostState.STOPPING:
             self.state = HostState.STOPPED
+
+    @property
+    def armed(self) -> bool:
+        """Whether the torque was switched on."""
+        return self._motion is not None
+
+    @property
+    def disconnected(self) -> bool:
+        """Whether there is nobody left to talk to."""
+        return self.fault is not None and self.fault.kind is FaultKind.DISCONNECTED
 
     @property
     def over(self) -> bool:

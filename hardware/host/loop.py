@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 
 from hardware.arm.driver import Arm
 from hardware.arm.faults import ArmFault, Fault, FaultKind
@@ -10,8 +11,8 @@ from hardware.clock import Clock
 from hardware.description import RobotDescription
 from hardware.host.channel import HostEnd
 from hardware.host.conduct import Conduct
-from hardware.host.lateness import Samples
 from hardware.host.messages import (
+    BusCounts,
     Close,
     FaultReport,
     Follow,
@@ -25,6 +26,7 @@ from hardware.host.messages import (
     TorqueOn,
 )
 from hardware.host.owner import Owner
+from hardware.host.spread import Samples, spread
 
 _log = logging.getLogger(__name__)
 _STATISTICS_EVERY = 0.5
@@ -52,20 +54,28 @@ class Loop:
 
     def run(self) -> None:
         """Cycles at the robot's rate."""
+        try:
+            self._tick()
+        except BaseException:
+            if self._conduct.armed:
+                self._arm.safe_stop(self._robot.dead_man.end_state)
+            raise
+
+    def _tick(self) -> None:
         period, tick = 1.0 / self._robot.bus_hz, self._clock.now()
         while not self._conduct.over:
             self._lateness.add(self._clock.now() - tick)
             self._cycle()
             # A cycle that took longer than its period is not made up for: the ticks it covered are skipped.
-            tick += period * max(1, -((tick - self._clock.now()) // period))
+            tick += period * max(1, math.ceil((self._clock.now() - tick) / period))
             self._clock.sleep_until(tick)
 
     def _cycle(self) -> None:
         self._hear()
         begun = self._clock.now()
         try:
-            self._arm.read()
-            self._lead()
+            if not self._conduct.disconnected:
+                self._lead(self._arm.read())
         except ArmFault as error:
             self._fail(error.fault)
         self._cycles.add(self._clock.now() - begun)
@@ -117,15 +127,16 @@ class Loop:
         self._conduct.arm(limits, self._arm.goal, self._clock.now())
         return True
 
-    def _lead(self) -> None:
-        """Sends the goal of this cycle, or brings the arm into its end state."""
-        now = self._clock.now()
-        if self._conduct.state is not HostState.FAULT:
+    def _lead(self, heard: bool) -> None:
+        """Sends the goal of this cycle; the arm stays at the last one where not every servo was `heard`."""
+        if self._conduct.fault is None:
             self._arm.inspect()
+        now = self._clock.now()
         goal = self._conduct.goal(now)
         if goal is None:
             return
-        self._arm.send(goal)
+        if heard:
+            self._arm.send(goal)
         if self._conduct.end_state_due(now):
             self._settle()
 
@@ -134,6 +145,8 @@ class Loop:
         self._conduct.end_state_reached()
 
     def _fail(self, fault: Fault) -> None:
+        if self._conduct.fault is not None:
+            return
         _log.error("fault: %s", fault)
         self._conduct.fail(fault, self._arm.telemetry.position, self._clock.now())
         if self._conduct.end_state_due(self._clock.now()):
@@ -162,10 +175,12 @@ class Loop:
         )
 
     def _count(self) -> HostStatistics:
+        bus = self._arm.statistics
         return HostStatistics(
+            round_trip=spread(list(bus.round_trips), bus.requests),
             cycle=self._cycles.spread(),
             lateness=self._lateness.spread(),
             command_age=self._ages.spread(),
-            bus=self._arm.counts,
+            bus=BusCounts(bus.requests, bus.retries, bus.checksum_errors, bus.timeouts, bus.rejected),
             implausible=self._arm.implausible,
         )

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from hardware.description import RobotDescription
-from hardware.host.lateness import Spread
+from hardware.host.spread import Spread
 
 Numbers = tuple[float, ...]
 
@@ -110,12 +110,13 @@ class FaultReport:
 
 @dataclass(frozen=True, slots=True)
 class BusCounts:
-    """Of all transactions since the port was opened."""
+    """Of all transactions since the port was opened, as in `hardware.exchange.Statistics`."""
 
-    transactions: int
+    requests: int
     retries: int
     checksum_errors: int
     timeouts: int
+    rejected: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +124,14 @@ class HostStatistics:
     """How the host and its bus are doing. Spreads: milliseconds of arm time.
 
     Attributes:
-        cycle: telemetry read and goals written.
+        round_trip: of transactions, from a request to the last of its replies.
+        cycle: telemetry read, one servo inspected, goals written.
         lateness: of the bus loop's ticks.
         command_age: of commands when they took effect.
         implausible: positions that passed the checksum and were refused by the plausibility gate.
     """
 
+    round_trip: Spread
     cycle: Spread
     lateness: Spread
     command_age: Spread

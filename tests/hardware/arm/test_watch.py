@@ -42,7 +42,7 @@ def test_warm_servos_are_told_of_before_they_stop_the_arm() -> None:
     warm = replace(WELL, temperature=np.array([55.0, 30.0]))
     own = watch()
     assert own.fault(warm, ZERO) is None
-    assert own.warnings(warm) == ("pan is at 55 deg C, the arm stops at 65",)
+    assert own.warnings(warm) == ("pan is warmer than 55 deg C; the arm stops at 65",)
 
 
 def led(own: Watch, position_speed: float, goal_speed: float, seconds: float) -> tuple[Fault | None, float]:

@@ -6,7 +6,6 @@ import json
 
 import pytest
 
-from hardware.host.lateness import Spread
 from hardware.host.messages import (
     BusCounts,
     Close,
@@ -25,9 +24,10 @@ from hardware.host.messages import (
     decode,
     encode,
 )
+from hardware.host.spread import Spread
 
 SPREAD = Spread(3, 0.1, 0.2, 0.3)
-STATISTICS = HostStatistics(SPREAD, SPREAD, SPREAD, BusCounts(100, 1, 2, 3), 4)
+STATISTICS = HostStatistics(SPREAD, SPREAD, SPREAD, SPREAD, BusCounts(100, 1, 2, 3, 4), 5)
 PAIR = (0.25, -1.5)
 REPORT = Report(
     state=HostState.FAULT,

@@ -1,10 +1,12 @@
-"""How late a loop is."""
+"""Durations, many of them, in four numbers."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 _KEPT = 4096
 
@@ -33,8 +35,13 @@ class Samples:
 
     def spread(self) -> Spread:
         """Of what is kept; zeros where nothing is."""
-        if not self._count:
-            return Spread(0, 0.0, 0.0, 0.0)
-        kept = 1e3 * self._values[: min(self._count, _KEPT)]
-        median, p99 = np.percentile(kept, (50, 99))
-        return Spread(self._count, round(float(median), 3), round(float(p99), 3), round(float(kept.max()), 3))
+        return spread(self._values[: min(self._count, _KEPT)], self._count)
+
+
+def spread(values: Sequence[float] | npt.NDArray[np.float64], count: int) -> Spread:
+    """Of `values` [s], the newest of `count`; zeros where there are none."""
+    if not len(values):
+        return Spread(count, 0.0, 0.0, 0.0)
+    kept = 1e3 * np.asarray(values)
+    median, p99 = np.percentile(kept, (50, 99))
+    return Spread(count, round(float(median), 3), round(float(p99), 3), round(float(kept.max()), 3))

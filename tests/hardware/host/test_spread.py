@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hardware.host.lateness import Samples, Spread
+from hardware.host.spread import Samples, Spread
 
 
 def test_nothing_yet() -> None:
