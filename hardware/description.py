@@ -162,8 +162,8 @@ def _joints(joints: Mapping[str, Mapping[str, Any]], has_model: bool) -> tuple[J
         raise ValueError("robot.joints: an arm has at least one joint")
     for joint in made:
         where = f"robot.joints.{joint.name}"
-        if not 0 <= joint.id <= 252:
-            raise ValueError(f"{where}.id {joint.id} is outside 0-252")
+        if not isinstance(joint.id, int) or not 0 <= joint.id <= 252:
+            raise ValueError(f"{where}.id {joint.id} is no whole number in 0-252")
         if (joint.lower is None) != (joint.upper is None) or (joint.lower is None and not has_model):
             raise ValueError(f"{where}: give lower and upper [rad], or robot.model, which holds the ranges")
         if joint.lower is not None and joint.upper is not None and not joint.lower < joint.upper:

@@ -141,7 +141,7 @@ class _Planner:
         self._out = Path(settings.out)
         self._composed: dict[tuple[str, ...], DictConfig] = {}
         groups = {override: parse([override])[0].key_or_group.split(".")[0] for override in settings.overrides}
-        self._for_all = tuple(each for each, group in groups.items() if group in ("env", "safety"))
+        self._for_all = tuple(each for each, group in groups.items() if group in ("env", "robot", "safety"))
         self._sizes = tuple(each for each, group in groups.items() if group == "learner")
         self._for_runs = tuple(settings.overrides)
 

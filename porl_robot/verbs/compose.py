@@ -23,7 +23,7 @@ from porl_robot.paths import data_dir
 from porl_robot.verbs.kinds import described, fits
 from porl_robot.verbs.schema import CONSENT, LARGEST, PASSED_ON, SCHEMAS, register
 
-GROUPS = ("env", "method", "learner", "safety")
+GROUPS = ("robot", "env", "method", "learner", "safety")
 VERSION_BASE = "1.3"
 CONFIG_NAME = "config.yaml"
 

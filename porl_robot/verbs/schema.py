@@ -31,6 +31,7 @@ class Common:
     """Keys of every verb. The groups hold nested keys of their own."""
 
     env: Any = _key("the task (group)")
+    robot: Any = _key("the arm on a bus, of serial tasks (group)", None)
     safety: Any = _key("limits of the safety filters (group)")
     seed: int = _key("of all randomness", 0, least=0)
     out: str = _key("folder to write; must not hold a run yet")
@@ -144,7 +145,7 @@ class CompareKeys:
     out: str = _key("folder to write; one that holds a comparison is gone on with")
 
 
-PASSED_ON = {"compare": ("env.", "method.", "learner", "safety")}
+PASSED_ON = {"compare": ("env.", "robot", "method.", "learner", "safety")}
 """How the overrides begin that a verb hands on to the runs it starts, in its key `overrides`."""
 
 SCHEMAS: dict[str, type[Common | CompareKeys]] = {
