@@ -67,8 +67,8 @@ class SerialReach(ReachEnv):
 
     def arming_card(self) -> ArmingCard:
         report, calibration = self._look(), self._found.calibration
-        degrees = zip(self.arm.names, np.degrees(report.position), strict=True)
-        ends = zip(self.arm.names, np.degrees(self.limits.lower), np.degrees(self.limits.upper), strict=True)
+        degrees = zip(self.kinematics.names, np.degrees(report.position), strict=True)
+        ends = zip(self.kinematics.names, np.degrees(self.limits.lower), np.degrees(self.limits.upper), strict=True)
         return ArmingCard(
             self._found.robot.name,
             (

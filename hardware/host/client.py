@@ -65,22 +65,21 @@ class HostClient:
         self._sequence = 0
         self._folder = Path(tempfile.mkdtemp(prefix="porl-arm-"))
         self._errors = self._folder / "host.log"
-        try:
-            self._process = self._start()
-            self.started = self._begin(Begin(robot, calibration.absolute(), os.getpid()))
-            self._end = ClientEnd(self._folder)
-        except BaseException:
-            self._clean()
-            raise
         self._closed = False
-        self._report = self._first()
+        self._process = self._start()
+        self._end = ClientEnd(self._folder)
+        try:
+            self.started = self._begin(Begin(robot, calibration.absolute(), os.getpid()))
+            self._report = self._first()
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def pid(self) -> int:
         """Of the host's process."""
         return self._process.pid
 
-    @property
     def report(self) -> Report:
         """The newest report.
 
@@ -144,7 +143,7 @@ class HostClient:
         except subprocess.TimeoutExpired:
             self._process.terminate()
         self._end.close()
-        self._clean()
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def _start(self) -> subprocess.Popen[bytes]:
         with self._errors.open("wb") as errors:
@@ -212,9 +211,6 @@ class HostClient:
     def _next(self) -> int:
         self._sequence += 1
         return self._sequence
-
-    def _clean(self) -> None:
-        shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def as_fault(report: Report) -> Fault | None:
