@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from hardware.arm.telemetry import Telemetry
 from hardware.arm.torque import torque_on, watchdogs_off
 from hardware.arm.watch import Watch
 from hardware.bus import Bus, open_bus
-from hardware.calibration import Calibration
+from hardware.calibration import Calibration, load_calibration
 from hardware.clock import Clock
 from hardware.description import EndState, RobotDescription
 from hardware.errors import Disconnected, HardwareError
@@ -187,15 +188,15 @@ class Arm:
         }
 
 
-def open_arm(robot: RobotDescription, calibration: Calibration, clock: Clock) -> Arm:
-    """The arm at `robot.port`, every check passed, torque as it was found.
+def open_arm(robot: RobotDescription, calibration: Path, clock: Clock) -> Arm:
+    """The arm at `robot.port`, every check passed, torque as it was found. `calibration`: its file.
 
     Raises:
         HardwareError: the first thing that is not as it should be, and what helps.
     """
     bus = open_bus(robot, clock)
     try:
-        return Arm(bus, robot, calibration, clock)
+        return Arm(bus, robot, load_calibration(calibration), clock)
     except BaseException:
         bus.close()
         raise

@@ -76,7 +76,7 @@ class Reader:
         for joint in self._joints:
             if self._failures[joint.id] > SOFT_FAILURES:
                 kind, words = complaints[joint.id]
-                raise ArmFault(Fault(kind, f"{joint.name} (id {joint.id}) {words} for {SOFT_FAILURES + 1} cycles"))
+                raise ArmFault(Fault(kind, f"{joint} {words} for {SOFT_FAILURES + 1} cycles"))
         return not complaints
 
     def _read_once(self) -> dict[int, tuple[FaultKind, str]]:

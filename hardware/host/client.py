@@ -16,6 +16,7 @@ from hardware.clock import Clock
 from hardware.description import RobotDescription
 from hardware.errors import HardwareError
 from hardware.host.channel import ClientEnd
+from hardware.host.json_codec import decode, encode
 from hardware.host.messages import (
     Begin,
     Close,
@@ -28,8 +29,6 @@ from hardware.host.messages import (
     Started,
     Stop,
     TorqueOn,
-    decode,
-    encode,
 )
 from porl_robot.env import Command
 

@@ -11,6 +11,7 @@ from hardware.clock import Clock
 from hardware.description import RobotDescription
 from hardware.host.channel import HostEnd
 from hardware.host.conduct import Conduct
+from hardware.host.json_codec import MessageError
 from hardware.host.messages import (
     BusCounts,
     Close,
@@ -19,7 +20,6 @@ from hardware.host.messages import (
     Hold,
     HostState,
     HostStatistics,
-    MessageError,
     Order,
     Report,
     Stop,
