@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from pathlib import Path
 
@@ -122,24 +123,23 @@ class Arm:
         return complete
 
     def inspect(self) -> None:
-        """Asks one servo after the other, one a call, whether its torque is still as it was left.
+        """Asks a servo whether its torque is still as it was left: one a call, first those that have been silent.
 
         Raises:
             ArmFault: a servo has lost it: a sagging supply has reset it, most likely.
         """
-        index, self._inspected = self._inspected, (self._inspected + 1) % len(self._joints)
-        joint = self._joints[index]
+        index = self._next_to_inspect()
         if not self._torque[index]:
             return
         try:
-            lost = self._bus.read(joint.id, "torque_enable") == 0
+            on = bool(self._bus.read(self._joints[index].id, "torque_enable"))
         except Disconnected as error:
             raise ArmFault(_fault_of(error)) from error
         except HardwareError:
             return  # silence is counted where telemetry is read
-        if lost:
-            self._torque[index] = False
-            raise ArmFault(Fault(FaultKind.BROWN_OUT, f"{joint.name} has lost its torque: its servo was reset"))
+        if not on:
+            name = self._joints[index].name
+            raise ArmFault(Fault(FaultKind.BROWN_OUT, f"{name} has lost its torque: its servo was reset"))
 
     def send(self, goal: FloatArray) -> None:
         """Hands `goal`, shape (n,) [rad], to the servos, within the range and the speed, whatever is asked.
@@ -169,8 +169,9 @@ class Arm:
         unsafe = safe_stop(self._bus, self._joints, end_state, self._ticks())
         for name, reason in unsafe.items():
             _log.error("%s could not be brought into the end state %s: %s", name, end_state, reason)
-        if end_state == "torque_off":
-            self._torque = [joint.name in unsafe and on for joint, on in zip(self._joints, self._torque, strict=True)]
+        for index, joint in enumerate(self._joints):
+            with contextlib.suppress(HardwareError):
+                self._torque[index] = bool(self._bus.read(joint.id, "torque_enable"))
         return unsafe
 
     def close(self) -> None:
@@ -180,6 +181,12 @@ class Arm:
         except HardwareError as error:
             _log.warning("the servos' watchdogs stay on: %s", error)
         self._bus.close()
+
+    def _next_to_inspect(self) -> int:
+        if self._reader.recovered:
+            return self._reader.recovered.pop()
+        self._inspected = (self._inspected + 1) % len(self._joints)
+        return self._inspected
 
     def _ticks(self) -> dict[int, int]:
         return {
@@ -204,4 +211,5 @@ def open_arm(robot: RobotDescription, calibration: Path, clock: Clock) -> Arm:
 
 def _fault_of(error: HardwareError) -> Fault:
     kind = FaultKind.DISCONNECTED if isinstance(error, Disconnected) else FaultKind.SILENT
-    return Fault(kind, str(error))
+    cause, _, _ = str(error).partition(";")  # what helps is said by the kind
+    return Fault(kind, cause)

@@ -14,6 +14,9 @@ WARM, HOT = 55.0, 65.0
 SAG = 0.8
 """Share of the nominal supply below which a servo is about to reset."""
 
+FULL, FULL_FOR = 0.95, 0.08
+"""A joint whose servo gives so much of its duty for so long [s] is blocked: a free one has arrived by then."""
+
 _FROZEN, _FROZEN_FOR = 0.002, 0.06
 _AWAY = 0.06
 """A goal that runs away so far [rad] from a joint that has not moved by `_FROZEN` [rad] for `_FROZEN_FOR` [s]."""
@@ -39,11 +42,16 @@ class Watch:
     def __init__(self, names: tuple[str, ...], supply: float) -> None:
         self._names, self._supply = names, supply
         self._still: FloatArray | None = None
+        self._full_since: float | None = None
 
     def fault(self, telemetry: Telemetry, goal: FloatArray) -> Fault | None:
         """The first fault found, or None. `goal`: shape (n,), what the servos are to reach [rad]; torque is on."""
         return (
-            self._flagged(telemetry) or self._hot(telemetry) or self._sagging(telemetry) or self._stuck(telemetry, goal)
+            self._flagged(telemetry)
+            or self._hot(telemetry)
+            or self._sagging(telemetry)
+            or self._overloaded(telemetry)
+            or self._stuck(telemetry, goal)
         )
 
     def warnings(self, telemetry: Telemetry) -> tuple[str, ...]:
@@ -53,7 +61,7 @@ class Watch:
 
     def begin(self) -> None:
         """Forgets the motion so far."""
-        self._still = None
+        self._still = self._full_since = None
 
     def _flagged(self, telemetry: Telemetry) -> Fault | None:
         for name, flags in zip(self._names, telemetry.flags, strict=True):
@@ -78,6 +86,21 @@ class Watch:
         return Fault(
             FaultKind.VOLTAGE,
             f"{self._names[lowest]} gets {telemetry.voltage[lowest]:.1f} V of {self._supply:g} V: the supply sags",
+        )
+
+    def _overloaded(self, telemetry: Telemetry) -> Fault | None:
+        load = np.abs(telemetry.load)
+        hardest = int(np.argmax(load))
+        if load[hardest] < FULL:
+            self._full_since = None
+            return None
+        if self._full_since is None:
+            self._full_since = telemetry.measured
+        if telemetry.measured - self._full_since < FULL_FOR:
+            return None
+        return Fault(
+            FaultKind.OVERLOAD,
+            f"{self._names[hardest]} has given {100 * load[hardest]:.0f} % of its drive for {FULL_FOR} s",
         )
 
     def _stuck(self, telemetry: Telemetry, goal: FloatArray) -> Fault | None:

@@ -129,14 +129,14 @@ class Loop:
 
     def _lead(self, heard: bool) -> None:
         """Sends the goal of this cycle; the arm stays at the last one where not every servo was `heard`."""
-        if self._conduct.fault is None:
-            self._arm.inspect()
         now = self._clock.now()
         goal = self._conduct.goal(now)
         if goal is None:
             return
         if heard:
             self._arm.send(goal)
+            if self._conduct.fault is None:
+                self._arm.inspect()
         if self._conduct.end_state_due(now):
             self._settle()
 
@@ -150,6 +150,8 @@ class Loop:
         _log.error("fault: %s", fault)
         self._conduct.fail(fault, self._arm.telemetry.position, self._clock.now())
         if self._conduct.end_state_due(self._clock.now()):
+            # A stop on a broken bus takes a while: what happened is told first.
+            self._end.report(self._report())
             self._settle()
 
     def _report(self) -> Report:
