@@ -1,0 +1,71 @@
+"""A virtual arm as a child process, for tests, benchmarks and whoever needs one for a while."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from hardware.errors import HardwareError
+from sim.virtual_arm.control import ask
+
+_START, _END = 30.0, 10.0
+
+
+class LaunchedArm:
+    """A virtual arm that ends with the `with` block it is used in.
+
+    Args:
+        link: where to put its port.
+        keys: of `porl-robot virtual-arm`, as in `time_scale=10`.
+
+    Attributes:
+        link: the port.
+        process: of the arm.
+
+    Raises:
+        HardwareError: it did not start; the message is its own.
+    """
+
+    def __init__(self, link: Path, **keys: object) -> None:
+        self.link = link
+        given = [f"link={link}", *(f"{key}={value}" for key, value in keys.items())]
+        command = [sys.executable, "-m", "porl_robot", "virtual-arm", *given]
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True
+        )
+        give_up = time.monotonic() + _START
+        while not link.is_symlink():
+            if self.process.poll() is not None or time.monotonic() > give_up:
+                self.process.kill()
+                raise HardwareError(self.process.communicate()[1].strip() or f"no virtual arm at {link}")
+            time.sleep(0.01)
+
+    def tell(self, faults: str) -> None:
+        """Lets `faults` happen from now on, in the words of `faults=`; `clear` ends all."""
+        ask(self.link, faults)
+
+    def state(self) -> dict[str, Any]:
+        """See `VirtualArm.state`."""
+        state: dict[str, Any] = json.loads(ask(self.link, "state"))
+        return state
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Ends it by a signal; its exit code."""
+        if self.process.poll() is None:
+            os.kill(self.process.pid, number)
+        code = self.process.wait(_END)
+        if self.process.stderr is not None:
+            self.process.stderr.close()
+        return code
+
+    def __enter__(self) -> LaunchedArm:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
