@@ -24,8 +24,8 @@ _log = logging.getLogger(__name__)
 SPEED_CAP = 0.3
 """Share of its limits that a real arm may use, and that any arm uses between episodes."""
 
-STALE = 0.2
-"""Measurements older than this stop the arm [s]."""
+STALE = 0.3
+"""Measurements older than this end an episode [s]: the host, which knows why, speaks up before."""
 
 _LATE = 0.01
 _SETTLED = 0.03

@@ -138,8 +138,13 @@ class Arm:
         except HardwareError:
             return  # silence is counted where telemetry is read
         if not on:
-            name = self._joints[index].name
-            raise ArmFault(Fault(FaultKind.BROWN_OUT, f"{name} has lost its torque: its servo was reset"))
+            self._torque[index] = False
+            raise ArmFault(self.reset_fault())
+
+    def reset_fault(self) -> Fault:
+        """The fault that some joints have lost their torque."""
+        lost = [joint.name for joint, on in zip(self._joints, self._torque, strict=True) if not on]
+        return Fault(FaultKind.BROWN_OUT, f"{', '.join(lost)} lost torque without being told to: the servos were reset")
 
     def send(self, goal: FloatArray) -> None:
         """Hands `goal`, shape (n,) [rad], to the servos, within the range and the speed, whatever is asked.

@@ -17,6 +17,9 @@ from hardware.errors import Disconnected, HardwareError
 SOFT_FAILURES = 3
 """Cycles in a row that a servo fails before the arm is stopped; until then it stays at the last goal."""
 
+SILENCE = 0.1
+"""After so long without a word from any servo the arm is stopped [s]: then a cycle is a long time."""
+
 _FASTEST = 3.0
 """A joint that is pushed, or falls, may be so many times as fast as it may be commanded to be."""
 
@@ -68,13 +71,16 @@ class Reader:
         """One cycle; whether every servo answered plausibly.
 
         Raises:
-            ArmFault: the port is gone, or a servo has failed in `SOFT_FAILURES` cycles in a row.
+            ArmFault: the port is gone, a servo has failed in `SOFT_FAILURES` cycles in a row, or all for `SILENCE`.
         """
         try:
             complaints = self._read_once()
         except Disconnected as error:
             raise ArmFault(Fault(FaultKind.DISCONNECTED, str(error).partition(";")[0])) from error
         self.telemetry = self._made()
+        silence = self._clock.now() - max(moment for moment, _ in self._readings.values())
+        if len(complaints) == len(self._ids) and silence > SILENCE:
+            raise ArmFault(Fault(FaultKind.SILENT, f"no servo has answered for {silence:.2f} s"))
         for joint in self._joints:
             if self._failures[joint.id] == SOFT_FAILURES:
                 kind, words = complaints[joint.id]

@@ -47,6 +47,7 @@ class Loop:
         self._leave_asked = False
         self._lateness, self._cycles, self._ages = Samples(), Samples(), Samples()
         self._statistics, self._statistics_due = self._count(), 0.0
+        self._slow: tuple[str, ...] = ()
 
     def leave(self) -> None:
         """Asks for a stop and the end of the loop; may be called by a signal handler."""
@@ -141,8 +142,11 @@ class Loop:
             self._settle()
 
     def _settle(self) -> None:
+        """Into the end state. The stop also finds out who has lost its torque."""
         self._arm.safe_stop(self._robot.dead_man.end_state)
         self._conduct.end_state_reached()
+        if self._robot.dead_man.end_state == "hold" and not all(self._arm.torque):
+            self._conduct.explain(self._arm.reset_fault())
 
     def _fail(self, fault: Fault) -> None:
         if self._conduct.fault is not None:
@@ -159,6 +163,7 @@ class Loop:
         now = self._clock.now()
         if now >= self._statistics_due:
             self._statistics, self._statistics_due = self._count(), now + _STATISTICS_EVERY
+            self._slow = self._slowness()
         return Report(
             state=self._conduct.state,
             accepted=self._accepted,
@@ -172,9 +177,15 @@ class Loop:
             current=tuple(telemetry.current.tolist()),
             torque=self._arm.torque,
             fault=None if fault is None else FaultReport(fault.kind.value, fault.cause, fault.remedy),
-            warnings=self._arm.warnings,
+            warnings=(*self._arm.warnings, *self._slow),
             statistics=self._statistics,
         )
+
+    def _slowness(self) -> tuple[str, ...]:
+        rate = self._robot.bus_hz
+        if self._statistics.cycle.median <= 1e3 / rate:
+            return ()
+        return (f"a bus cycle takes longer than robot.bus_hz={rate:g} allows: see latency in docs/hardware.md",)
 
     def _count(self) -> HostStatistics:
         bus = self._arm.statistics
