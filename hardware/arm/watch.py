@@ -43,16 +43,16 @@ class Watch:
         self._names, self._supply = names, supply
         self._still: FloatArray | None = None
         self._full_since: float | None = None
+        self._reported: FaultKind | None = None
 
     def fault(self, telemetry: Telemetry, goal: FloatArray) -> Fault | None:
-        """The first fault found, or None. `goal`: shape (n,), what the servos are to reach [rad]; torque is on."""
-        return (
-            self._flagged(telemetry)
-            or self._hot(telemetry)
-            or self._sagging(telemetry)
-            or self._overloaded(telemetry)
-            or self._stuck(telemetry, goal)
-        )
+        """A fault, or None; what the servos report must be there in two cycles in a row. `goal`: shape (n,), what the servos are to reach [rad]; torque is on."""
+        reported = self._flagged(telemetry) or self._hot(telemetry) or self._sagging(telemetry)
+        before, self._reported = self._reported, None if reported is None else reported.kind
+        # A single byte of noise that passed a checksum is not to end an episode.
+        if reported is not None and reported.kind is before:
+            return reported
+        return self._overloaded(telemetry) or self._stuck(telemetry, goal)
 
     def warnings(self, telemetry: Telemetry) -> tuple[str, ...]:
         """What the operator should know before it becomes a fault."""
