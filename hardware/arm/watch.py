@@ -46,7 +46,11 @@ class Watch:
         self._reported: FaultKind | None = None
 
     def fault(self, telemetry: Telemetry, goal: FloatArray) -> Fault | None:
-        """A fault, or None; what the servos report must be there in two cycles in a row. `goal`: shape (n,), what the servos are to reach [rad]; torque is on."""
+        """A fault, or None; what the servos report must be there in two cycles in a row.
+
+        Args:
+            goal: what the servos are to reach with their torque on, shape (n,) [rad].
+        """
         reported = self._flagged(telemetry) or self._hot(telemetry) or self._sagging(telemetry)
         before, self._reported = self._reported, None if reported is None else reported.kind
         # A single byte of noise that passed a checksum is not to end an episode.

@@ -127,7 +127,6 @@ def test_a_missed_cycle_keeps_the_last_reading(virtual: LaunchedArm, arm: Arm) -
     [
         ("dead ids=2", FaultKind.SILENT, "shoulder_lift (id 2) has not answered for 3 cycles"),
         ("drop p=1 for=1", FaultKind.SILENT, "no servo has answered"),
-        ("brownout", FaultKind.BROWN_OUT, "lost torque without being told to"),
         ("overload ids=5 for=3", FaultKind.OVERLOAD, "wrist_roll has given 100 % of its drive"),
     ],
 )
@@ -136,6 +135,18 @@ def test_fault(virtual: LaunchedArm, arm: Arm, faults: str, kind: FaultKind, wor
     virtual.tell(faults)
     fault = fault_within(arm, arm.goal, 100)
     assert fault.fault.kind is kind and words in str(fault) and fault.fault.remedy in str(fault)
+
+
+def test_after_a_brown_out_the_stop_finds_who_lost_the_torque_and_does_not_restore_it(
+    virtual: LaunchedArm, arm: Arm
+) -> None:
+    arm.torque_on(1.0)
+    virtual.tell("brownout")
+    assert fault_within(arm, arm.goal, 100).fault.kind in (FaultKind.BROWN_OUT, FaultKind.SILENT, FaultKind.VOLTAGE)
+    time.sleep(0.3)
+    arm.safe_stop("hold")
+    assert arm.torque == (False,) * 6 and driven(virtual) == [False] * 6
+    assert "wrist_roll, gripper lost torque without being told to" in arm.reset_fault().cause
 
 
 def test_a_stuck_encoder_is_found_while_its_goal_moves(virtual: LaunchedArm, arm: Arm) -> None:
