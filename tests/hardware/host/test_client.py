@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +16,11 @@ import pytest
 
 from hardware.bus import open_bus
 from hardware.clock import Clock
-from hardware.description import RobotDescription
+from hardware.description import DeadMan, EndState, RobotDescription
 from hardware.errors import HardwareError
 from hardware.host.client import HostClient, HostDied, NotMoving
-from hardware.host.messages import HostState, Report
+from hardware.host.json_codec import encode
+from hardware.host.messages import Begin, HostState, Report
 from porl_robot.env import Command, CommandSpace
 from sim.virtual_arm.launch import LaunchedArm
 
@@ -152,6 +154,7 @@ def test_a_fault_is_told_and_latched(
     assert fault is not None and fault.kind == kind and words in fault.cause and fault.remedy
     with pytest.raises(NotMoving, match="start again"):
         host.torque_on(1.0)
+    time.sleep(0.3)  # servos that were reset are deaf for a while
 
 
 def test_the_death_of_the_host_is_an_error_that_says_so(client: MakeClient) -> None:
@@ -189,14 +192,8 @@ while True:
 
 @pytest.mark.parametrize("end_state", ["hold", "torque_off"])
 def test_a_killed_robot_process_leaves_the_arm_safe_and_the_port_free(
-    virtual: LaunchedArm, robot: RobotDescription, calibration_path: Path, end_state: str
+    virtual: LaunchedArm, robot: RobotDescription, calibration_path: Path, end_state: EndState
 ) -> None:
-    from dataclasses import replace
-
-    from hardware.description import DeadMan
-    from hardware.host.json_codec import encode
-    from hardware.host.messages import Begin
-
     begin = Begin(replace(robot, dead_man=DeadMan(end_state=end_state)), calibration_path, 1)
     process = subprocess.Popen([sys.executable, "-c", ROBOT_PROCESS], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert process.stdin is not None and process.stdout is not None
