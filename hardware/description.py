@@ -33,6 +33,11 @@ class JointDescription:
     upper: float | None = None
     continuous: bool = False
 
+    @property
+    def limits(self) -> tuple[float, float] | None:
+        """Range, lower and upper [rad]; None where only the MJCF model knows it."""
+        return None if self.lower is None or self.upper is None else (self.lower, self.upper)
+
 
 @dataclass(frozen=True, slots=True)
 class Gains:

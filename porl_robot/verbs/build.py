@@ -273,12 +273,12 @@ def log_spec(env: RobotEnv) -> LogSpec:
 
 
 def training_log(config: DictConfig) -> LogData:
-    """The log of `config.log`, to train on; `require_log_fit` is left to do once there is an env.
+    """The log of `config.log` without discarded episodes, to train on; `require_log_fit` is left to do with the env.
 
     Raises:
         UserError: it cannot be read, or holds what nothing can be learned from.
     """
-    log = read_log(Path(config.log))
+    log = read_log(Path(config.log)).kept()
     require_trainable(log)
     return log
 

@@ -52,7 +52,7 @@ def run(arguments: list[str]) -> int:
         link=given["link"],
         time_scale=time_scale,
         faults=given.get("faults", ""),
-        seed=int(_number(given, "seed", 0)),
+        seed=_seed(given),
         eprom=given.get("eprom", ""),
         announce=partial(print, flush=True),
     )
@@ -76,6 +76,13 @@ def _number(given: Mapping[str, str], key: str, default: float) -> float:
         return float(given.get(key, default))
     except ValueError:
         raise UsageError(f"{key}={given[key]}: expected a number") from None
+
+
+def _seed(given: Mapping[str, str]) -> int:
+    try:
+        return int(given.get("seed", "0"))
+    except ValueError:
+        raise UsageError(f"seed={given['seed']}: expected a whole number") from None
 
 
 def _robot(given: Mapping[str, str]) -> DictConfig:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 from hardware.errors import HardwareError
 from sim.virtual_arm.control import ask
 
-_START, _END = 30.0, 10.0
+_END = 10.0
 
 
 class LaunchedArm:
@@ -37,14 +35,11 @@ class LaunchedArm:
         given = [f"link={link}", *(f"{key}={value}" for key, value in keys.items())]
         command = [sys.executable, "-m", "porl_robot", "virtual-arm", *given]
         self.process = subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
-        give_up = time.monotonic() + _START
-        while not link.is_symlink():
-            if self.process.poll() is not None or time.monotonic() > give_up:
-                self.process.kill()
-                raise HardwareError(self.process.communicate()[1].strip() or f"no virtual arm at {link}")
-            time.sleep(0.01)
+        assert self.process.stdout is not None
+        if not self.process.stdout.readline():
+            raise HardwareError(self.process.communicate()[1].strip())
 
     def tell(self, faults: str) -> None:
         """Lets `faults` happen from now on, in the words of `faults=`; `clear` ends all."""
@@ -57,11 +52,11 @@ class LaunchedArm:
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Ends it by a signal; its exit code."""
-        if self.process.poll() is None:
-            os.kill(self.process.pid, number)
+        self.process.send_signal(number)
         code = self.process.wait(_END)
-        if self.process.stderr is not None:
-            self.process.stderr.close()
+        for stream in (self.process.stdout, self.process.stderr):
+            if stream is not None:
+                stream.close()
         return code
 
     def __enter__(self) -> LaunchedArm:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import select
+import termios
 import threading
 import time
 import tty
@@ -32,6 +33,7 @@ class RegisterServer:
         self.error = dict.fromkeys(servos, 0)
         self.dead: set[int] = set()
         self.unknown: set[int] = set()  # instructions that old firmware does not have
+        self.speed: int | None = None  # termios constant of the only baud that is understood
         self.tamper: Tamper = lambda request, replies: [(0.0, b"".join(replies))]
         self.heard: list[Frame] = []
         self._codec: ModuleType = feetech if next(iter(servos.values())).protocol == "feetech" else dynamixel
@@ -68,6 +70,8 @@ class RegisterServer:
         parser = self._codec.Parser()
         while self._woken not in select.select([self._near, self._woken], [], [])[0]:
             data = os.read(self._near, 4096)
+            if self.speed is not None and termios.tcgetattr(self._near)[5] != self.speed:
+                continue
             for frame in parser.feed(data):
                 self.heard.append(frame)
                 request = self._codec.encode_request(frame.id, frame.code, frame.parameters)

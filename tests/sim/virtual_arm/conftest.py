@@ -16,28 +16,35 @@ from sim.virtual_arm.arm import VirtualArm
 from sim.virtual_arm.calibration import serial_of
 from sim.virtual_arm.eprom import assembled, calibrated
 
-MakeArm = Callable[..., VirtualArm]
 
-
-def described(name: str) -> RobotDescription:
-    """An arm that we ship."""
+def _described(name: str) -> RobotDescription:
     made: RobotDescription = instantiate(OmegaConf.load(data_dir("configs") / "robot" / f"{name}.yaml"))
     return made
 
 
-def calibration(robot: RobotDescription) -> Calibration:
-    """The calibration that we ship with it."""
-    return load_calibration(data_dir("calibration") / f"{serial_of(robot)}.json")
+def _known(name: str) -> Calibration:
+    return load_calibration(data_dir("calibration") / f"{serial_of(_described(name))}.json")
 
 
 @pytest.fixture
-def make_arm() -> MakeArm:
-    """Makes a virtual arm by the name of its robot; `new=True` for one that was never calibrated."""
+def described() -> Callable[[str], RobotDescription]:
+    """Gives an arm that we ship, by its name."""
+    return _described
+
+
+@pytest.fixture
+def known() -> Callable[[str], Calibration]:
+    """Gives the calibration that we ship with it."""
+    return _known
+
+
+@pytest.fixture
+def make_arm() -> Callable[..., VirtualArm]:
+    """Makes a virtual arm by its name; `new=True` for one that was never calibrated, others for its EPROM."""
 
     def make(name: str, new: bool = False, **kept: Any) -> VirtualArm:
-        robot = described(name)
-        known = calibration(robot)
-        servos = assembled(robot) if new else calibrated(robot, known)
-        return VirtualArm(robot, known, [{**servo, **kept} for servo in servos], save=lambda: None)
+        robot = _described(name)
+        servos = assembled(robot) if new else calibrated(robot, _known(name))
+        return VirtualArm(robot, _known(name), [{**servo, **kept} for servo in servos], save=lambda: None)
 
     return make

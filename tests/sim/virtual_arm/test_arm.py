@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import mujoco
 import numpy as np
 import pytest
 
 from sim.virtual_arm.arm import VirtualArm
+from sim.virtual_arm.body import body_of
+from sim.virtual_arm.calibration import calibration_from
 from sim.virtual_arm.drive import TICKS_PER_RADIAN
-from tests.sim.virtual_arm.conftest import MakeArm, calibration, described
+from sim.virtual_arm.eprom import calibrated
+from sim.virtual_arm.motor import MOTORS
 
 ARMS = ("so101", "light")
 
@@ -25,7 +30,7 @@ def drive_to(arm: VirtualArm, goals: list[int]) -> None:
 
 
 @pytest.mark.parametrize("name", ARMS)
-def test_at_rest_every_joint_is_amid_its_travel(make_arm: MakeArm, name: str) -> None:
+def test_at_rest_every_joint_is_amid_its_travel(make_arm, name):
     arm = make_arm(name)
     for servo, tick in zip(arm.servos, presents(arm), strict=True):
         assert abs(tick - 2048) <= 900
@@ -33,7 +38,7 @@ def test_at_rest_every_joint_is_amid_its_travel(make_arm: MakeArm, name: str) ->
 
 
 @pytest.mark.parametrize("name", ARMS)
-def test_nothing_touches_anything_within_200_ticks_of_rest(make_arm: MakeArm, name: str) -> None:
+def test_nothing_touches_anything_within_200_ticks_of_rest(make_arm, described, name):
     body = make_arm(name).body
     rest = np.array(body.position())
     addresses = [body.model.joint(joint).qposadr[0] for joint in described(name).names]
@@ -48,7 +53,7 @@ def test_nothing_touches_anything_within_200_ticks_of_rest(make_arm: MakeArm, na
 
 
 @pytest.mark.parametrize("name", ARMS)
-def test_without_torque_it_stays_where_it_is(make_arm: MakeArm, name: str) -> None:
+def test_without_torque_it_stays_where_it_is(make_arm, name):
     arm = make_arm(name)
     begun = presents(arm)
     arm.advance(60.0)
@@ -57,7 +62,7 @@ def test_without_torque_it_stays_where_it_is(make_arm: MakeArm, name: str) -> No
 
 @pytest.mark.parametrize("name", ARMS)
 @pytest.mark.parametrize("away", [150, -150])
-def test_with_the_shipped_gains_it_holds_within_40_ticks(make_arm: MakeArm, name: str, away: int) -> None:
+def test_with_the_shipped_gains_it_holds_within_40_ticks(make_arm, name, away):
     arm = make_arm(name)
     goals = [tick + away for tick in presents(arm)]
     drive_to(arm, goals)
@@ -65,11 +70,11 @@ def test_with_the_shipped_gains_it_holds_within_40_ticks(make_arm: MakeArm, name
     assert np.abs(np.subtract(presents(arm), goals)).max() <= 40
 
 
-def test_a_stretched_arm_sags_as_its_gain_says(make_arm: MakeArm) -> None:
+def test_a_stretched_arm_sags_as_its_gain_says(make_arm, known):
     arm = make_arm("so101")
-    known = calibration(described("so101"))
-    pose = dict.fromkeys(known.joints, 0.0) | {"shoulder_lift": 0.9, "elbow_flex": -0.9, "gripper": 0.3}
-    goals = [joint.ticks(pose[name]) for name, joint in known.joints.items()]
+    joints = known("so101").joints
+    pose = dict.fromkeys(joints, 0.0) | {"shoulder_lift": 0.9, "elbow_flex": -0.9, "gripper": 0.3}
+    goals = [joint.ticks(pose[name]) for name, joint in joints.items()]
     drive_to(arm, goals)
     arm.advance(3.0)
     lift = 1
@@ -83,7 +88,7 @@ def test_a_stretched_arm_sags_as_its_gain_says(make_arm: MakeArm) -> None:
     assert 0.3 < abs(weight) < 0.9
 
 
-def test_a_hand_moves_a_joint_that_has_no_torque(make_arm: MakeArm) -> None:
+def test_a_hand_moves_a_joint_that_has_no_torque(make_arm):
     arm = make_arm("so101")
     arm.hands[2] = -0.3
     arm.advance(3.0)
@@ -95,7 +100,7 @@ def test_a_hand_moves_a_joint_that_has_no_torque(make_arm: MakeArm) -> None:
     assert arm.body.position()[2] < 0.4
 
 
-def test_what_the_servos_draw_pulls_the_supply_down(make_arm: MakeArm) -> None:
+def test_what_the_servos_draw_pulls_the_supply_down(make_arm):
     arm = make_arm("light")
     drive_to(arm, [tick + 400 for tick in presents(arm)])
     lowest = 5.0
@@ -105,7 +110,7 @@ def test_what_the_servos_draw_pulls_the_supply_down(make_arm: MakeArm) -> None:
     assert 4.0 < lowest < 4.95
 
 
-def test_a_supply_that_fails_resets_the_servos_and_nothing_turns_the_torque_on_again(make_arm: MakeArm) -> None:
+def test_a_supply_that_fails_resets_the_servos_and_nothing_turns_the_torque_on_again(make_arm, known):
     arm = make_arm("so101")
     drive_to(arm, presents(arm))
     arm.advance(0.1)
@@ -119,22 +124,39 @@ def test_a_supply_that_fails_resets_the_servos_and_nothing_turns_the_torque_on_a
     assert all(servo.listens and servo.memory["torque_enable"] == 0 for servo in arm.servos)
     assert all(servo.memory["goal_position"] == servo.drive.present() for servo in arm.servos)
     assert [servo.memory["homing_offset"] for servo in arm.servos] == [
-        joint.homing_offset for joint in calibration(described("so101")).joints.values()
+        joint.homing_offset for joint in known("so101").joints.values()
     ]
 
 
-def test_an_arm_without_a_model_is_a_bench_of_servos(make_arm: MakeArm) -> None:
-    from dataclasses import replace
-
-    from sim.virtual_arm.calibration import calibration_from
-    from sim.virtual_arm.eprom import calibrated
-
+def test_an_arm_without_a_model_is_a_bench_of_servos(described):
     robot = described("so101")
     loose = replace(robot, model=None, joints=tuple(replace(j, lower=-1.0, upper=1.5) for j in robot.joints))
-    known = calibration_from(loose, [-1.0] * 6, [1.5] * 6, {})
-    arm = VirtualArm(loose, known, calibrated(loose, known), save=lambda: None)
+    made = calibration_from(loose, [-1.0] * 6, [1.5] * 6, {})
+    arm = VirtualArm(loose, made, calibrated(loose, made), save=lambda: None)
     assert presents(arm) == [2048] * 6
     drive_to(arm, [3000] * 6)
     arm.advance(2.0)
     # The stop is at 2048 + 1.25 rad, and so is the limit in the EPROM.
     assert all(2850 <= tick <= 2864 for tick in presents(arm))
+
+
+def test_a_servo_that_the_supply_would_harm_stands_behind_a_converter(described):
+    robot = described("light")
+    mixed = replace(robot, supply=12.0, joints=(replace(robot.joints[0], servo="XL430"), *robot.joints[1:]))
+    made = calibration_from(mixed, [-1.0] * 6, [1.0] * 6, {})
+    arm = VirtualArm(mixed, made, calibrated(mixed, made), save=lambda: None)
+    arm.advance(0.1)
+    assert [round(servo.drive.volts, 1) for servo in arm.servos] == [12.0, *[5.2] * 5]
+    assert all(servo.memory["status"] == 0 for servo in arm.servos)
+
+
+def test_the_shipped_calibrations_fit_the_models(described, known):
+    for name in ARMS:
+        robot = described(name)
+        body = body_of(robot, [MOTORS[joint.servo] for joint in robot.joints])
+        for joint, lower, upper in zip(known(name).joints.values(), body.lower, body.upper, strict=True):
+            assert joint.limits == pytest.approx((lower, upper), abs=1.5 / TICKS_PER_RADIAN)
+            if robot.protocol == "dynamixel":
+                # In mode 3 a servo neither takes a larger offset nor counts past its turn.
+                assert abs(joint.homing_offset) <= 1024
+                assert 0 <= joint.range_min - joint.homing_offset < joint.range_max - joint.homing_offset <= 4095
