@@ -95,11 +95,13 @@ class Exchange:
             self._wait_out(_SETTLE)
         return count
 
-    def send(self, request: Request) -> None:
-        """Sends what nobody answers."""
+    def send(self, request: Request) -> int:
+        """Sends what nobody answers; returns how many bytes that are."""
+        data = self.codec.encode_request(*request)
         self.statistics.requests += 1
         self.statistics.stale_bytes += self.transport.flush()
-        self.transport.write(self.codec.encode_request(*request))
+        self.transport.write(data)
+        return len(data)
 
     def ask(
         self,
@@ -115,11 +117,14 @@ class Exchange:
         one status holds the data of several servos, `length` is that of all of it.
         """
         begun = self.transport.clock.now()
-        self.send(request)
+        sent = self.send(request)
         self._outstanding.add(count)
-        data = count if length is None else length
-        deadline = self._deadline(request, len(ids), data, late)
-        found, timed_out = self._collect(request, ids, data, deadline)
+        size = self.codec.STATUS_OVERHEAD + (count if length is None else length)
+        deadline = begun + self._patience(sent + size * len(ids), len(ids), late)
+        # Stuffing makes a status longer by a third at most; our own request may come back.
+        parser = self.codec.Parser(longest=max(size + size // 3, sent))
+        found, timed_out = self._collect(parser, request, ids, size, deadline)
+        self.statistics.checksum_errors += parser.checksum_errors
         if found:
             self.statistics.round_trips.append(self.transport.clock.now() - begun)
             self._outstanding, self._unanswered = {count}, False
@@ -139,30 +144,24 @@ class Exchange:
         ], parser.skipped
 
     def _collect(
-        self, request: Request, ids: Sequence[int], count: int, deadline: float
+        self, parser: FrameParser, request: Request, ids: Sequence[int], size: int, deadline: float
     ) -> tuple[dict[int, Frame], bool]:
-        """What came of the replies, and whether the others were waited for in vain."""
-        size = self.codec.STATUS_OVERHEAD + count
-        sent = len(self.codec.encode_request(*request))
-        # Stuffing makes a status longer by a third at most; our own request may come back.
-        parser = self.codec.Parser(longest=max(size + size // 3, sent))
+        """What came of the replies, each of `size` bytes, and whether the others were waited for in vain."""
         found: dict[int, Frame] = {}
-        timed_out = False
         while missing := size * (len(ids) - len(found)):
             if parser.pending == 0 and parser.skipped >= missing:
                 break  # the missing replies have come, damaged
             data = self.transport.read(max(1, missing - parser.pending), deadline)
-            self._accept(parser.feed(data), request, ids, count, found)
+            self._accept(parser.feed(data), request, ids, size, found)
             if len(found) < len(ids) and self.transport.clock.now() >= deadline:
-                self._accept(parser.end(), request, ids, count, found)
-                timed_out = len(found) < len(ids)
-                break
-        self.statistics.checksum_errors += parser.checksum_errors
-        return found, timed_out
+                self._accept(parser.end(), request, ids, size, found)
+                return found, len(found) < len(ids)
+        return found, False
 
     def _accept(
-        self, frames: Iterable[Frame], request: Request, ids: Sequence[int], count: int, found: dict[int, Frame]
+        self, frames: Iterable[Frame], request: Request, ids: Sequence[int], size: int, found: dict[int, Frame]
     ) -> None:
+        count = size - self.codec.STATUS_OVERHEAD
         for frame in frames:
             if _is_echo(frame, request):
                 self.statistics.echoes += 1
@@ -176,12 +175,10 @@ class Exchange:
             else:
                 self.statistics.rejected += 1
 
-    def _deadline(self, request: Request, servos: int, count: int, late: float) -> float:
-        """When so many statuses with `count` bytes of data are overdue, if `request` is sent now [arm s]."""
-        sent = len(self.codec.encode_request(*request))
-        wire = self.transport.wire_time(sent + servos * (self.codec.STATUS_OVERHEAD + count))
+    def _patience(self, count: int, servos: int, late: float) -> float:
+        """How long `count` bytes both ways and so many statuses may take [arm s]; `late` as in `ask`."""
         unpunctual = self.transport.clock.scale * (self.transport.latency + late)
-        return self.transport.clock.now() + wire + servos * _LONGEST_DELAY + unpunctual
+        return self.transport.wire_time(count) + servos * _LONGEST_DELAY + unpunctual
 
     def _wait_out(self, quiet: float) -> None:
         scale = self.transport.clock.scale

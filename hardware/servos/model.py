@@ -8,7 +8,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Literal
 
-from hardware.servos.register import ByteOrder, Register, Sign
+from hardware.servos.register import ByteOrder, Register, Sign, Span
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class ServoModel:
         """Every address that belongs to a register."""
         return frozenset(at for each in self.registers.values() for at in range(each.address, each.end))
 
-    def span(self, first: str, last: str) -> tuple[Register, ...]:
+    def span(self, first: str, last: str) -> Span:
         """The registers from `first` to `last`, in the order of their addresses.
 
         Raises:
@@ -65,12 +65,7 @@ class ServoModel:
         begin, end = self.registers[first].address, self.registers[last].end
         if begin >= end:
             raise ValueError(f"{self.name}: {last} lies before {first}")
-        return tuple(each for each in self.registers.values() if begin <= each.address < end)
-
-    def decode(self, registers: tuple[Register, ...], data: bytes) -> dict[str, int]:
-        """Values of `registers` in `data`, which begins at the address of the first of them."""
-        begin = registers[0].address
-        return {each.name: each.decode(data[each.address - begin : each.end - begin], self.order) for each in registers}
+        return Span(tuple(each for each in self.registers.values() if begin <= each.address < end), self.order)
 
     def factory_memory(self) -> bytearray:
         """The whole memory of a new servo after power-up, shape (memory_size,); 0 where the default is not known."""

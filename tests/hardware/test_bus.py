@@ -78,7 +78,7 @@ def test_one_exchange_reads_all_servos(bus: Bus, server: Any, protocol: str) -> 
     assert {id: reading["present_position"] for id, reading in readings.items()} == {id: 2000 + id for id in IDS}
     assert [reading["present_velocity"] for reading in readings.values()] == [-id for id in IDS]
     assert set(readings[1]) == {
-        each.name for each in server.servos[1].span(*TELEMETRY[protocol])
+        each.name for each in server.servos[1].span(*TELEMETRY[protocol]).registers
     }  # nothing that was only read along
     assert bus.statistics.retries == 0
 
