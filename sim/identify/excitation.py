@@ -86,7 +86,7 @@ def excitation(limits: JointLimits, hz: float, seed: int) -> Excitation:
 
 
 def _alone(pace: Pace, reach: float, rng: np.random.Generator) -> FloatArray:
-    stairs = reach * np.array([0, -0.45, -0.9, -0.45, 0, 0.45, 0.9, 0.45, 0, 0])
+    stairs = [reach * level for level in (0, -0.45, -0.9, -0.45, 0, 0.45, 0.9, 0.45, 0, 0)]
     small = min(0.08, 0.5 * reach)
     seconds, harmonics = _FAST_CHORD
     return np.concatenate(

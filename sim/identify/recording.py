@@ -157,11 +157,13 @@ def _require_blocks(path: Path, recording: Recording) -> None:
     header = recording.header
     for block in header.blocks:
         if block.joint is not None and block.joint not in header.joints:
-            raise HardwareError(f"log={path}: a block moves joint {block.joint}, which it does not have; record it again")
-        if not (0 <= block.start and block.start + _FEWEST <= block.stop <= len(recording.time)):
             raise HardwareError(
-                f"log={path}: block {block.start} to {block.stop} is not {_FEWEST} or more of its {len(recording.time)} "
-                "samples; record it again"
+                f"log={path}: a block moves joint {block.joint}, which it does not have; record it again"
+            )
+        if block.start < 0 or block.stop > len(recording.time) or block.stop - block.start < _FEWEST:
+            raise HardwareError(
+                f"log={path}: block {block.start} to {block.stop} is not {_FEWEST} or more of its "
+                f"{len(recording.time)} samples; record it again"
             )
     if all(block.joint is not None for block in header.blocks):
         raise HardwareError(f"log={path}: no block is held out, without which no error can be told; record it again")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import ruckig
@@ -39,7 +40,7 @@ def rest(pace: Pace, position: float, seconds: float) -> FloatArray:
 
 
 def move(pace: Pace, begin: float, end: float) -> FloatArray:
-    """From rest to rest as fast as the limits allow. The first sample is one period after `begin`, the last at `end`."""
+    """From rest to rest as fast as the limits allow. The first sample is one period after `begin`."""
     wanted = ruckig.InputParameter(1)
     wanted.current_position, wanted.target_position = [begin], [end]
     wanted.max_velocity, wanted.max_acceleration, wanted.max_jerk = [pace.velocity], [pace.acceleration], [pace.jerk]
@@ -52,13 +53,13 @@ def move(pace: Pace, begin: float, end: float) -> FloatArray:
 def visit(pace: Pace, levels: Sequence[float], dwell: float) -> FloatArray:
     """From level to level [rad], `dwell` seconds at rest on each but the first."""
     parts = []
-    for begin, end in zip(levels[:-1], levels[1:], strict=True):
+    for begin, end in pairwise(levels):
         parts += [move(pace, begin, end), rest(pace, end, dwell)]
     return np.concatenate(parts)
 
 
 def chord(pace: Pace, reach: float, seconds: float, harmonics: Sequence[int], signs: FloatArray) -> FloatArray:
-    """Sines of `harmonics` / `seconds` [Hz] at once about zero, swelling and fading, as large as limits and `reach` allow.
+    """Sines of `harmonics` / `seconds` [Hz] at once, swelling and fading, as large as the limits and `reach` allow.
 
     With w = sin^2(pi t/T): s = w(t) sum_i sign_i / k_i sin(2 pi k_i t/T). Equal parts of the speed at each frequency.
     Whole harmonics without phase let position, velocity and acceleration begin and end at zero.
