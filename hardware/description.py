@@ -23,6 +23,7 @@ class JointDescription:
         id: of the servo on the bus.
         servo: name of its model, as in `hardware.servos`.
         lower, upper: range [rad]; None where the MJCF model gives it.
+        continuous: has no stops and turns without end.
     """
 
     name: str
@@ -30,6 +31,12 @@ class JointDescription:
     servo: str
     lower: float | None = None
     upper: float | None = None
+    continuous: bool = False
+
+    @property
+    def limits(self) -> tuple[float, float] | None:
+        """Range, lower and upper [rad]; None where only the MJCF model knows it."""
+        return None if self.lower is None or self.upper is None else (self.lower, self.upper)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +162,8 @@ def _joints(joints: Mapping[str, Mapping[str, Any]], has_model: bool) -> tuple[J
         raise ValueError("robot.joints: an arm has at least one joint")
     for joint in made:
         where = f"robot.joints.{joint.name}"
-        if not 0 <= joint.id <= 252:
-            raise ValueError(f"{where}.id {joint.id} is outside 0-252")
+        if not isinstance(joint.id, int) or not 0 <= joint.id <= 252:
+            raise ValueError(f"{where}.id {joint.id} is no whole number in 0-252")
         if (joint.lower is None) != (joint.upper is None) or (joint.lower is None and not has_model):
             raise ValueError(f"{where}: give lower and upper [rad], or robot.model, which holds the ranges")
         if joint.lower is not None and joint.upper is not None and not joint.lower < joint.upper:

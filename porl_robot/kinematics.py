@@ -1,4 +1,4 @@
-"""Where an arm's tool is, how it moves with the joints, what gravity asks of the motors, and how far bodies are apart."""
+"""Where an arm's tool is, how it moves with the joints, what gravity asks of the motors, how far bodies are apart."""
 
 from __future__ import annotations
 
@@ -74,7 +74,8 @@ class ArmKinematics:
         self._pose(joints)
         mujoco.mj_comPos(self._model, self._data)
         mujoco.mj_jacSite(self._model, self._data, self._jacobian[:3], self._jacobian[3:], self._tool)
-        return self._jacobian[:, self._dof]
+        jacobian: FloatArray = self._jacobian[:, self._dof]
+        return jacobian
 
     def gravity_torque(self, joints: FloatArray) -> FloatArray:
         """What the motors must exert to hold `joints` (n,) against gravity. Shape (n,)."""
@@ -83,7 +84,8 @@ class ArmKinematics:
         self._data.qvel[:] = 0.0
         mujoco.mj_comVel(self._model, self._data)
         mujoco.mj_rne(self._model, self._data, 0, self._torque)
-        return self._torque[self._dof]
+        torque: FloatArray = self._torque[self._dof]
+        return torque
 
     def clearance(self, joints: FloatArray) -> float:
         """Smallest distance between two shapes that could collide, the table's included, at `joints` (n,) [m].

@@ -12,24 +12,18 @@ import math
 import numpy as np
 
 from porl_robot.env import FloatArray
+from porl_robot.kinematics import damped_step
+from porl_robot.skill import Skill
 from sim.arm_env import INCREMENT, ArmEnv
 from sim.arm_tasks import FINGER_CLOSED, FINGER_OPEN, Lift, Push, Reach
 
 _GAIN = 0.7
 _DAMPING = 1e-5
 _LONGEST_STEP = 0.03
-_CLIP = 0.97
 
 
 class ArmDemonstrator(abc.ABC):
-    """A scripted expert.
-
-    Args:
-        env: the env it acts in.
-        bias: standard deviation of a per-episode offset of every waypoint [m]; vertically four tenths of it.
-        noise: standard deviation of Gaussian noise added to every action.
-        p_random: chance per step to hold one random action for 3-7 steps.
-    """
+    """A scripted expert in `env`; the other arguments are those of `porl_robot.skill.Skill`."""
 
     down_weight = 0.1
     """Weight of keeping the gripper down against bringing the tool to its waypoint."""
@@ -37,26 +31,16 @@ class ArmDemonstrator(abc.ABC):
     def __init__(self, env: ArmEnv, bias: float, noise: float, p_random: float) -> None:
         self._env = env
         self._physics = env.physics
-        self._bias, self._noise, self._p_random = bias, noise, p_random
+        self._skill = Skill(bias, noise, p_random)
 
     def begin(self, rng: np.random.Generator) -> None:
-        self._rng = rng
-        self._offset = rng.normal(size=3) * self._bias * np.array([1.0, 1.0, 0.4])
-        self._random_left = 0
+        self._skill.begin(rng)
         self._stage = 0
         self._waited = 0
 
     def act(self) -> FloatArray:
         """The next action, shape (A,), within +-0.97."""
-        action = self._skilled()
-        if self._random_left == 0 and self._rng.random() < self._p_random:
-            self._random_left = int(self._rng.integers(3, 8))
-            self._random_action = self._rng.uniform(-1, 1, action.shape)
-        if self._random_left > 0:
-            self._random_left -= 1
-            action = self._random_action
-        noisy = action + self._noise * self._rng.normal(size=action.shape)
-        return np.clip(noisy, -_CLIP, _CLIP)
+        return self._skill.spoiled(self._skilled())
 
     @abc.abstractmethod
     def _skilled(self) -> FloatArray:
@@ -64,17 +48,15 @@ class ArmDemonstrator(abc.ABC):
 
     def _towards(self, waypoint: FloatArray) -> FloatArray:
         """Action of the first four joints that brings the tool nearer to `waypoint` (3,)."""
-        error = waypoint + self._offset - self._physics.tool()
+        error = waypoint + self._skill.offset - self._physics.tool()
         error *= min(1.0, _LONGEST_STEP / max(float(np.linalg.norm(error)), 1e-9))
         joints = self._physics.joint_position()
         jacobian = np.vstack([self._physics.tool_jacobian()[:, :4], self.down_weight * np.array([0.0, 1.0, 1.0, 1.0])])
         wanted = np.append(error, -self.down_weight * joints[1:4].sum())
-        step = jacobian.T @ np.linalg.solve(jacobian @ jacobian.T + _DAMPING * np.eye(4), wanted)
-        action: FloatArray = _GAIN * step / INCREMENT[:4]
-        return action
+        return _GAIN * damped_step(jacobian, wanted, _DAMPING) / INCREMENT[:4]
 
     def _near(self, waypoint: FloatArray, tolerance: float, axes: slice = slice(0, 3)) -> bool:
-        gap = waypoint + self._offset - self._physics.tool()
+        gap = waypoint + self._skill.offset - self._physics.tool()
         return float(np.linalg.norm(gap[axes])) < tolerance
 
 
@@ -121,7 +103,7 @@ class LiftDemonstrator(ArmDemonstrator):
             self._waited += 1
             if self._waited > 6:
                 self._stage = 3
-                self._raise_from = self._physics.tool() - self._offset
+                self._raise_from = self._physics.tool() - self._skill.offset
         waypoint = (cube + np.array([0.0, 0.0, 0.06]), grasp, grasp)[min(self._stage, 2)]
         if self._stage == 3:
             waypoint = self._raise_from + np.array([0.0, 0.0, 0.09])

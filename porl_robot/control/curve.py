@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from porl_robot.control.evaluation import EvaluationResult, evaluate, start_seeds
+from porl_robot.control.operator import FINISHED_BY_OPERATOR
 from porl_robot.control.run_state import RunState
 from porl_robot.env import RobotEnv
 from porl_robot.learner.snapshot import Snapshot
 from porl_robot.policy.inference import Agent, PolicyRunner
 from porl_robot.policy.spec import Policy
 from porl_robot.seeds import Stream
+from porl_robot.supervision import Halted
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class RunConfig:
 
 
 class Curve:
-    """Evaluates on `env`, which has a random stream of its own, and keeps the account of the time it takes.
+    """Evaluates on `env` and keeps the account of the time it takes.
 
     Args:
         state: its curve and times are written to.
@@ -48,10 +50,10 @@ class Curve:
 
     @property
     def due(self) -> bool:
-        """Whether a point is to be measured at this step."""
-        steps, curve = self._state.env_steps, self._state.curve
-        due = steps % self._config.eval_every == 0 or steps == self._config.steps
-        return due and not (curve and curve[-1]["env_steps"] == steps)
+        """Whether a point is to be measured now: a multiple of `eval_every` or the end was reached since the last."""
+        steps, every = self._state.env_steps, self._config.eval_every
+        measured = self._state.curve[-1]["env_steps"] if self._state.curve else -1
+        return steps // every > measured // every or measured < steps == self._config.steps
 
     def alone(self, policy: Policy) -> tuple[EvaluationResult, EvaluationResult]:
         """Success of `policy` by its mode and by sampled actions, on the starts of the curve."""
@@ -89,6 +91,8 @@ class Curve:
     def _evaluate(self, agent: Agent, seeds: list[int], sampled: bool = False) -> EvaluationResult:
         before = time.process_time()
         result = evaluate(self._env, agent, seeds, sampled)
+        if result.episodes < len(seeds):
+            raise Halted(FINISHED_BY_OPERATOR)
         spent = time.process_time() - before
         self._state.cpu_s_eval += spent
         self._state.cpu_s -= spent

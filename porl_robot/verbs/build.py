@@ -73,6 +73,8 @@ def save_config(config: DictConfig, out: Path) -> None:
     saved = config.copy()
     if "resume" in saved:
         saved.resume = None
+    if "arm" in saved:
+        saved.arm = None
     for name in ("policy", "log"):
         if saved.get(name):
             saved[name] = str(Path(saved[name]).absolute())
@@ -98,6 +100,9 @@ def check(config: DictConfig) -> None:
         make_pretraining(config)
     if "skill" in config:
         require_demonstrator(config)
+    require_robot(config)
+    if inputs != ("log",):
+        require_port(config)
     if "policy" in inputs and config.get("policy"):
         load_policy(Path(config.policy))
     if "log" in inputs and config.get("log"):
@@ -127,10 +132,50 @@ def make_env(config: DictConfig) -> RobotEnv:
     """The env of `config.env`.
 
     Raises:
-        UsageError: it refuses its arguments.
+        UsageError: it refuses its arguments; see also `require_robot` and `require_port`.
     """
+    require_robot(config)
+    require_port(config)
     env: RobotEnv = made(config.env.adapter, "env.adapter")
     return env
+
+
+def make_simulation(config: DictConfig) -> RobotEnv:
+    """The env of `config.env`, or the twin of one that moves a real arm.
+
+    Raises:
+        UsageError: it refuses its arguments; see also `require_robot`.
+    """
+    require_robot(config)
+    env: RobotEnv = made(config.env.get("twin", config.env.adapter), "env.adapter")
+    return env
+
+
+def require_robot(config: DictConfig) -> None:
+    """Holds the arm against the task.
+
+    Raises:
+        UsageError: an arm was given to a task without one, or a value of it is refused.
+    """
+    if "robot" in config.env.adapter:
+        made(config.robot, "robot")
+    elif config.robot is not None:
+        raise UsageError(
+            f"robot={config.robot.name}: env={config.env.name} has no arm on a bus; expected serial_reach or serial_twin"
+        )
+
+
+def require_port(config: DictConfig) -> None:
+    """Refuses a task that moves a real arm without knowing where it is.
+
+    Raises:
+        UsageError: names the key and the task that needs none.
+    """
+    if "twin" in config.env and config.robot.port is None:
+        raise UsageError(
+            f"robot.port=... is missing: env={config.env.name} moves a real arm; expected robot={config.robot.name} "
+            "robot.port=DEVICE (porl-robot scan finds it), or env=serial_twin, which needs none"
+        )
 
 
 def make_demonstrator(config: DictConfig, env: RobotEnv) -> Demonstrator:

@@ -11,7 +11,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from porl_robot.control.checkpoints import FOLDER as CHECKPOINTS
-from porl_robot.control.finetune import STOPPED_BY_OPERATOR
+from porl_robot.control.operator import STOPPED_BY_OPERATOR
 from porl_robot.errors import UsageError
 from porl_robot.verbs.build import make_learner_config, make_method, require_demonstrator
 from porl_robot.verbs.compose import CONFIG_NAME, dotted, load, parse, quoted
@@ -141,7 +141,7 @@ class _Planner:
         self._out = Path(settings.out)
         self._composed: dict[tuple[str, ...], DictConfig] = {}
         groups = {override: parse([override])[0].key_or_group.split(".")[0] for override in settings.overrides}
-        self._for_all = tuple(each for each, group in groups.items() if group in ("env", "safety"))
+        self._for_all = tuple(each for each, group in groups.items() if group in ("env", "robot", "safety"))
         self._sizes = tuple(each for each, group in groups.items() if group == "learner")
         self._for_runs = tuple(settings.overrides)
 

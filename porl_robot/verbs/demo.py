@@ -12,7 +12,7 @@ from porl_robot.verbs import collect, finetune, pretrain
 from porl_robot.verbs.build import make_learner_config, make_method, require_demonstrator, require_new_out
 from porl_robot.verbs.compose import load, quoted
 
-_TASK = ("env", "safety", "seed")
+_TASK = ("env", "robot", "safety", "seed")
 _TUNING = (*_TASK, "method", "learner", "steps", "eval_every", "eval_episodes")
 
 

@@ -6,6 +6,7 @@ import importlib
 import inspect
 import math
 import types
+from collections.abc import Mapping
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from porl_robot.errors import UsageError
@@ -48,6 +49,8 @@ def fits(value: Any, hint: Any) -> bool:
         return value in arguments
     if origin in (tuple, list):
         return isinstance(value, list) and all(fits(each, arguments[0]) for each in value)
+    if origin is Mapping:
+        return isinstance(value, dict) and all(fits(each, arguments[1]) for each in value.values())
     if hint is float:
         return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     if hint is int:
@@ -64,6 +67,8 @@ def described(hint: Any) -> str:
         return " or ".join(map(str, arguments))
     if origin in (tuple, list):
         return f"a list as in [{'64, 64' if arguments[0] is int else 'one, other'}]"
+    if origin is Mapping:
+        return "keys with values"
     return _WORDS.get(hint, "a node with _target_")
 
 

@@ -11,6 +11,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 
 from porl_robot.errors import UsageError, UserError
+from porl_robot.supervision import Halted
 from porl_robot.verbs.build import check, require_new_out
 from porl_robot.verbs.compose import load, parse
 from porl_robot.verbs.schema import PASSED_ON
@@ -39,6 +40,8 @@ def run(verb: str, app: Callable[[DictConfig], int], overrides: list[str]) -> in
         except UserError as error:
             print(f"porl-robot {verb}: job {number}: {error}", file=sys.stderr)
             code = max(code, error.exit_code)
+            if isinstance(error, Halted):
+                break  # nobody has armed the next one
     return code
 
 

@@ -27,9 +27,9 @@ from porl_robot.replay.log import LogData, read_log, require_finite
 from porl_robot.seeds import Stream
 from porl_robot.verbs.build import (
     ACTOR_HIDDEN,
-    make_env,
     make_learner_config,
     make_pretraining,
+    make_simulation,
     new_out,
     random_policy,
     require_log_fit,
@@ -45,13 +45,15 @@ def run(config: DictConfig) -> int:
     began = time.monotonic()
     method = make_pretraining(config)
     make_learner_config(config)
-    log = read_log(Path(config.log))
+    log = read_log(Path(config.log)).kept()
     require_finite(log)
     if log.episodes < 2:
         raise UserError(f"log {config.log}: holds {log.episodes} episodes, pre-training needs 2")
-    with closing(make_env(config)) as env:
+    with closing(make_simulation(config)) as env:
         require_log_fit(log.spec, env, config.log)
         out = new_out(config)
+        if "twin" in config.env:
+            print(f"no arm is moved: success is that on the MuJoCo twin of {config.robot.name}")
         if isinstance(method, Method):
             trained = _by_reinforcement(config, method, log, env, out)
         elif isinstance(method, CurriculumConfig):

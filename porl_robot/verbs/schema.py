@@ -13,6 +13,11 @@ from porl_robot.paths import data_dir
 LARGEST = 2**32 - 1
 """No whole number may be larger; generators of random numbers take no larger seed."""
 
+CONSENT = "yes"
+"""The one value of `arm`. It is of one command: no run keeps it."""
+
+_ARM = f"{CONSENT} lets a real arm move without asking at the terminal"
+
 
 def _key(meaning: str, default: Any = MISSING, least: int | None = None) -> Any:
     metadata = {"help": meaning, "least": least}
@@ -26,6 +31,7 @@ class Common:
     """Keys of every verb. The groups hold nested keys of their own."""
 
     env: Any = _key("the task (group)")
+    robot: Any = _key("the arm on a bus, of serial tasks (group)", None)
     safety: Any = _key("limits of the safety filters (group)")
     seed: int = _key("of all randomness", 0, least=0)
     out: str = _key("folder to write; must not hold a run yet")
@@ -37,6 +43,7 @@ class CollectKeys(Common):
 
     skill: str = _key("how good the demonstrator is: clean or degraded", "clean")
     episodes: int = _key("episodes to record", 40, least=1)
+    arm: str | None = _key(_ARM, None)
 
 
 @dataclass
@@ -86,6 +93,7 @@ class EvaluateKeys(Common):
     policy: str = _key("folder written by pretrain or finetune")
     episodes: int = _key("episodes to run", 100, least=1)
     sampled: bool = _key("sample actions instead of taking the policy's mode", False)
+    arm: str | None = _key(_ARM, None)
 
 
 @dataclass
@@ -100,7 +108,8 @@ class FinetuneKeys(Common):
     eval_every: int = _key("environment steps between evaluations and checkpoints", 1000, least=1)
     eval_episodes: int = _key("episodes of each evaluation, on the same starts throughout", 50, least=1)
     final_episodes: int = _key("fresh episodes for the final figure", 200, least=1)
-    resume: str | None = _key("out folder of a run to go on with; only steps may be given beside it", None)
+    resume: str | None = _key("out folder of a run to go on with; only steps and arm may be given beside it", None)
+    arm: str | None = _key(_ARM, None)
 
 
 @dataclass
@@ -136,7 +145,7 @@ class CompareKeys:
     out: str = _key("folder to write; one that holds a comparison is gone on with")
 
 
-PASSED_ON = {"compare": ("env.", "method.", "learner", "safety")}
+PASSED_ON = {"compare": ("env.", "robot", "method.", "learner", "safety")}
 """How the overrides begin that a verb hands on to the runs it starts, in its key `overrides`."""
 
 SCHEMAS: dict[str, type[Common | CompareKeys]] = {

@@ -51,7 +51,7 @@ def test_every_arm_we_ship_can_be_made(path: Path, tmp_path: Path) -> None:
         ({"joints": {}}, "at least one joint"),
         ({"joints": {"a": {"id": 1, "servo": "STS3215"}}}, "robot.joints.a: give lower and upper"),
         ({"joints": {"a": {"id": 1, "servo": "X", "lower": 1.0, "upper": -1.0}}}, "lower 1.0 is not below"),
-        ({"joints": {"a": {"id": 300, "servo": "X", "lower": -1.0, "upper": 1.0}}}, "id 300 is outside"),
+        ({"joints": {"a": {"id": 300, "servo": "X", "lower": -1.0, "upper": 1.0}}}, "id 300 is no whole"),
         ({"joints": {"a": {"id": 1, "servo": "X", "lower": -1.0, "upper": 1.0, "gear": 2}}}, "joints.a.gear: no such"),
         ({"joints": {n: {"id": 1, "servo": "X", "lower": -1.0, "upper": 1.0} for n in "ab"}}, "are not unique"),
         ({"joints": {"a": {"id": 1}}}, "robot.joints.a: "),

@@ -1,0 +1,101 @@
+"""Looks for faults in what an arm says of itself."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hardware.arm.faults import Fault, FaultKind
+from hardware.arm.telemetry import Telemetry
+from porl_robot.env import FloatArray
+
+WARM, HOT = 55.0, 65.0
+"""Of a servo [deg C]: warned of, and stopped at."""
+
+SAG = 0.8
+"""Share of the nominal supply below which a servo is about to reset."""
+
+_FROZEN = 0.002
+_LED = 0.06
+_FROZEN_FOR = 0.06
+_FLAGGED = {
+    "overload": (FaultKind.OVERLOAD, "is overloaded and has cut its torque"),
+    "overheat": (FaultKind.OVERHEATED, "has overheated and has cut its torque"),
+    "over-current": (FaultKind.OVERLOAD, "has drawn too much current and has cut its torque"),
+    "voltage": (FaultKind.VOLTAGE, "has a supply voltage outside its limits"),
+    "encoder": (FaultKind.SERVO, "reports a broken encoder"),
+    "electrical shock": (FaultKind.SERVO, "reports an electrical shock or a short"),
+}
+
+
+class Watch:
+    """Judges one cycle after the other.
+
+    Args:
+        names: of the joints.
+        supply: nominal [V].
+    """
+
+    def __init__(self, names: tuple[str, ...], supply: float) -> None:
+        self._names, self._supply = names, supply
+        self._still: FloatArray | None = None
+
+    def fault(self, telemetry: Telemetry, goal: FloatArray) -> Fault | None:
+        """The first fault found, or None. `goal`: shape (n,), what the servos are to reach [rad]; torque is on."""
+        return (
+            self._flagged(telemetry) or self._hot(telemetry) or self._sagging(telemetry) or self._stuck(telemetry, goal)
+        )
+
+    def warnings(self, telemetry: Telemetry) -> tuple[str, ...]:
+        """What the operator should know before it becomes a fault."""
+        warm = np.flatnonzero(telemetry.temperature >= WARM)
+        return tuple(f"{self._names[i]} is warmer than {WARM:.0f} deg C; the arm stops at {HOT:.0f}" for i in warm)
+
+    def begin(self) -> None:
+        """Forgets the motion so far."""
+        self._still = None
+
+    def _flagged(self, telemetry: Telemetry) -> Fault | None:
+        for name, flags in zip(self._names, telemetry.flags, strict=True):
+            for flag in sorted(flags):
+                kind, words = _FLAGGED.get(flag, (FaultKind.SERVO, f"reports '{flag}'"))
+                return Fault(kind, f"{name} {words}")
+        return None
+
+    def _hot(self, telemetry: Telemetry) -> Fault | None:
+        hottest = int(np.argmax(telemetry.temperature))
+        if telemetry.temperature[hottest] < HOT:
+            return None
+        return Fault(
+            FaultKind.OVERHEATED,
+            f"{self._names[hottest]} is at {telemetry.temperature[hottest]:.0f} deg C of {HOT:.0f}",
+        )
+
+    def _sagging(self, telemetry: Telemetry) -> Fault | None:
+        lowest = int(np.argmin(telemetry.voltage))
+        if telemetry.voltage[lowest] >= SAG * self._supply:
+            return None
+        return Fault(
+            FaultKind.VOLTAGE,
+            f"{self._names[lowest]} gets {telemetry.voltage[lowest]:.1f} V of {self._supply:g} V: the supply sags",
+        )
+
+    def _stuck(self, telemetry: Telemetry, goal: FloatArray) -> Fault | None:
+        """Whether a goal has moved on although its joint's position has not changed at all."""
+        if self._still is None:
+            self._still, self._led = telemetry.position.copy(), goal.copy()
+            self._since = np.full(len(self._names), telemetry.measured)
+            return None
+        moved = np.abs(telemetry.position - self._still) > _FROZEN
+        self._still = np.where(moved, telemetry.position, self._still)
+        self._led = np.where(moved, goal, self._led)
+        self._since = np.where(moved, telemetry.measured, self._since)
+        led, frozen = np.abs(goal - self._led), telemetry.measured - self._since
+        stuck = np.flatnonzero((led > _LED) & (frozen > _FROZEN_FOR))
+        if not len(stuck):
+            return None
+        joint = int(stuck[0])
+        return Fault(
+            FaultKind.STUCK,
+            f"{self._names[joint]} has not moved for {frozen[joint]:.2f} s while its goal moved {led[joint]:.2f} rad: "
+            "blocked, or its encoder is stuck",
+        )

@@ -1,0 +1,43 @@
+"""What makes a scripted expert worse than it could be."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from porl_robot.env import FloatArray
+
+_CLIP = 0.97  # keeps the inverse of tanh small for a policy that clones
+_BIAS_SHARES = np.array([1.0, 1.0, 0.4])
+
+
+class Skill:
+    """Three ways to spoil an expert's actions.
+
+    Args:
+        bias: standard deviation of a per-episode offset of every waypoint [m]; vertically four tenths of it.
+        noise: standard deviation of Gaussian noise added to every action.
+        p_random: chance per step to hold one random action for 3-7 steps.
+
+    Attributes:
+        offset: of the waypoints in this episode, shape (3,) [m].
+    """
+
+    def __init__(self, bias: float, noise: float, p_random: float) -> None:
+        self._bias, self._noise, self._p_random = bias, noise, p_random
+
+    def begin(self, rng: np.random.Generator) -> None:
+        """An episode begins."""
+        self._rng = rng
+        self.offset: FloatArray = rng.normal(size=3) * self._bias * _BIAS_SHARES
+        self._random_left = 0
+
+    def spoiled(self, action: FloatArray) -> FloatArray:
+        """What becomes of the expert's `action` (A,); within +-0.97."""
+        if self._random_left == 0 and self._rng.random() < self._p_random:
+            self._random_left = int(self._rng.integers(3, 8))
+            self._random_action = self._rng.uniform(-1, 1, action.shape)
+        if self._random_left > 0:
+            self._random_left -= 1
+            action = self._random_action
+        noisy: FloatArray = action + self._noise * self._rng.normal(size=action.shape)
+        return np.clip(noisy, -_CLIP, _CLIP)
