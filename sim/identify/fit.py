@@ -33,7 +33,9 @@ _STEPS = np.array([0.02, 0.005, 0.01, 0.02, 0.02])  # of the finite differences:
 # All of these in units of `_scales`.
 
 _RESOLUTION = np.array([0.2, 0.1, 0.15, 0.3, 0.2])
-"""Standard errors beyond which the data cannot tell a parameter: 2 ms, 10 %, 15 %, 30 %, 2 mrad."""
+"""Standard errors beyond which a parameter is told badly: 2 ms, 10 %, 15 %, 30 %, 2 mrad."""
+
+_CONTRADICTED = 2.0  # standard errors between estimate and prior from which on the data does contradict the prior
 
 _MILLI = 1e3  # residuals in mrad: near one, as the optimiser's tolerances like it
 
@@ -47,7 +49,7 @@ class JointFit:
         prior: what the model said.
         fitted: what it is to say.
         error: standard errors; those of `kept` parameters are what they would be, were they fitted.
-        kept: names of the parameters that the data cannot tell and that keep their prior.
+        kept: names of the parameters that keep their prior, since the data neither tells nor contradicts it.
     """
 
     joint: str
@@ -135,7 +137,7 @@ def _scales(prior: FloatArray) -> FloatArray:
 
 
 def _fitted(residuals: _Residuals, name: str, prior: FloatArray) -> JointFit:
-    """From the best of a few starts; then one parameter at a time is kept back until the data can tell the rest."""
+    """From the best of a few starts; then those that the data cannot tell are kept back, one at a time."""
     scales = residuals.scales
     fallback = prior / scales
     free = np.arange(len(NAMES))
@@ -144,9 +146,11 @@ def _fitted(residuals: _Residuals, name: str, prior: FloatArray) -> JointFit:
     point = _minimum(residuals, _STARTS[np.argmin(costs)], free)
     while True:
         error[free] = _standard_errors(residuals, point, free)
-        worst = free[np.argmax((error / _RESOLUTION)[free])]
-        if error[worst] <= _RESOLUTION[worst]:
+        untold = (error > _RESOLUTION) & (np.abs(point - fallback) < _CONTRADICTED * error)
+        candidates = free[untold[free]]
+        if not len(candidates):
             break
+        worst = candidates[np.argmax((error / _RESOLUTION)[candidates])]
         free = free[free != worst]
         point = _taken(point, worst, fallback)
         if not len(free):

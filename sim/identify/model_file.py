@@ -66,8 +66,9 @@ class ModelFile:
         )
         for servo, (_, kp, damping, frictionloss, _) in zip(self.servos, fitted, strict=True):
             joint, actuator = spec.joints[servo.joint], spec.actuators[servo.actuator]
-            joint.damping[0], joint.frictionloss = damping, frictionloss
-            actuator.gainprm[0], actuator.biasprm[1] = kp, -kp
+            own, kv = parameters.split(self.model, servo, damping)
+            joint.damping[0], joint.frictionloss = own, frictionloss
+            actuator.gainprm[0], actuator.biasprm[1], actuator.biasprm[2] = kp, -kp, -kv
         delay, backlash = self._delay.copy(), self._backlash.copy()
         actuators = [servo.actuator for servo in self.servos]
         delay[actuators], backlash[actuators] = fitted[:, _DELAY], fitted[:, _BACKLASH]

@@ -12,8 +12,9 @@ from porl_robot.env import FloatArray
 NAMES = ("delay", "kp", "damping", "frictionloss", "backlash")
 """Columns of every array of parameters, in this order.
 
-delay: from a goal's sending to its effect [s]. kp: position gain [N m/rad]. damping: viscous, the driven motor's brake
-included [N m s/rad]. frictionloss: dry [N m]. backlash: whole width of the play between goal and joint [rad].
+delay: from a goal's sending to its effect [s]. kp: position gain [N m/rad]. damping: all torque against the speed, the
+joint's damping and the actuator's kv together, which no motion tells apart [N m s/rad]. frictionloss: dry [N m].
+backlash: whole width of the play between goal and joint [rad].
 """
 
 UNITS = ("s", "N m/rad", "N m s/rad", "N m", "rad")
@@ -61,14 +62,25 @@ def _is_position(model: mujoco.MjModel, actuator: int) -> bool:
 def read(model: mujoco.MjModel, of: tuple[Servo, ...], delay: FloatArray, backlash: FloatArray) -> FloatArray:
     """The parameters as the model has them, shape (n, 5)."""
     actuators, dofs = [each.actuator for each in of], [each.dof for each in of]
-    gains, damping = model.actuator_gainprm[actuators, 0], model.dof_damping[dofs]
+    gains, damping = (
+        model.actuator_gainprm[actuators, 0],
+        model.dof_damping[dofs] - model.actuator_biasprm[actuators, 2],
+    )
     return np.stack([delay, gains, damping, model.dof_frictionloss[dofs], backlash], axis=1)
+
+
+def split(model: mujoco.MjModel, servo: Servo, damping: float) -> tuple[float, float]:
+    """The joint's damping and the actuator's kv that make `damping`, in the proportion they have in `model`."""
+    own, kv = float(model.dof_damping[servo.dof]), -float(model.actuator_biasprm[servo.actuator, 2])
+    share = own / (own + kv) if own + kv > 0.0 else 1.0
+    return share * damping, (1.0 - share) * damping
 
 
 def write(model: mujoco.MjModel, of: tuple[Servo, ...], parameters: FloatArray) -> None:
     """Puts `kp`, `damping` and `frictionloss` of `parameters` (n, 5) into the model."""
     for servo, (_, kp, damping, frictionloss, _) in zip(of, parameters, strict=True):
+        own, kv = split(model, servo, damping)
         model.actuator_gainprm[servo.actuator, 0] = kp
-        model.actuator_biasprm[servo.actuator, 1] = -kp
-        model.dof_damping[servo.dof] = damping
+        model.actuator_biasprm[servo.actuator, 1:3] = -kp, -kv
+        model.dof_damping[servo.dof] = own
         model.dof_frictionloss[servo.dof] = frictionloss

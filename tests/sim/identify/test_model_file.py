@@ -41,7 +41,6 @@ def test_all_else_stays(name, tmp_path):
     for field in ("body_mass", "body_inertia", "body_pos", "geom_size", "jnt_range", "dof_armature", "key_qpos",
                   "actuator_forcerange", "jnt_solimp", "dof_solimp"):  # fmt: skip
         assert getattr(copy.model, field) == pytest.approx(getattr(original.model, field), rel=1e-4, abs=1e-7), field
-    assert copy.model.actuator_biasprm[:, 2] == pytest.approx(original.model.actuator_biasprm[:, 2])
     assert copy.model.opt.timestep == original.model.opt.timestep
     arm, before = ArmKinematics(path), ArmKinematics(original.path)
     assert np.array(arm.workspace) == pytest.approx(np.array(before.workspace))
@@ -104,3 +103,13 @@ def test_what_is_no_model_of_the_arm_is_refused(tmp_path, content, says):
     assert str(error.value).startswith(f"robot.model {path}: ")
     assert says in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_what_works_against_the_speed_is_shared_as_before(tmp_path):
+    original, path = opened("light"), tmp_path / "model.xml"
+    assert original.parameters[0, 2] == pytest.approx(0.041 + 0.15)
+    fitted = original.parameters * np.array([1.0, 1.0, 0.5, 1.0, 1.0])
+    original.write(path, fitted, "a recording")
+    copy = ModelFile(path, ArmKinematics(path).names).model
+    assert copy.dof_damping == pytest.approx(0.5 * original.model.dof_damping, rel=1e-5)
+    assert copy.actuator_biasprm[:, 2] == pytest.approx(0.5 * original.model.actuator_biasprm[:, 2], rel=1e-5)
