@@ -93,7 +93,11 @@ def between(start: Command, end: Command, period: float, share: float) -> FloatA
     gap = end.values - start.values - period * start.velocity - period**2 / 2 * start.acceleration
     speed = period * (end.velocity - start.velocity) - period**2 * start.acceleration
     force = period**2 * (end.acceleration - start.acceleration)
-    cubic, quartic, quintic = 10 * gap - 4 * speed + force / 2, -15 * gap + 7 * speed - force, 6 * gap - 3 * speed + force / 2
+    cubic, quartic, quintic = (
+        10 * gap - 4 * speed + force / 2,
+        -15 * gap + 7 * speed - force,
+        6 * gap - 3 * speed + force / 2,
+    )
     s = share
     begun = start.values + s * period * start.velocity + (s * period) ** 2 / 2 * start.acceleration
     return begun + s**3 * (cubic + s * (quartic + s * quintic))

@@ -30,6 +30,7 @@ _STARTS = np.array(
     ]
 )
 _STEPS = np.array([0.02, 0.005, 0.01, 0.02, 0.02])  # of the finite differences: above the kinks that friction makes
+_AT_BOUND = 1e-3  # the optimiser comes no nearer
 # All of these in units of `_scales`.
 
 _RESOLUTION = np.array([0.2, 0.1, 0.15, 0.3, 0.2])
@@ -57,6 +58,21 @@ class JointFit:
     fitted: FloatArray
     error: FloatArray
     kept: tuple[str, ...]
+
+    def rows(self) -> list[dict[str, str | float]]:
+        """One row per parameter, plain values only."""
+        columns = zip(NAMES, self.prior.tolist(), self.fitted.tolist(), self.error.tolist(), strict=True)
+        return [
+            {
+                "joint": self.joint,
+                "parameter": name,
+                "before": before,
+                "after": after,
+                "error": error,
+                "told_by": "prior" if name in self.kept else "data",
+            }
+            for name, before, after, error in columns
+        ]
 
 
 def fit(
@@ -156,6 +172,7 @@ def _fitted(residuals: _Residuals, name: str, prior: FloatArray) -> JointFit:
         if not len(free):
             break
         point = _minimum(residuals, point, free)
+    point = np.where(point <= _LOWER + _AT_BOUND, _LOWER, point)
     kept = tuple(each for index, each in enumerate(NAMES) if index not in free)
     return JointFit(name, prior, point * scales, error * scales, kept)
 
