@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hardware.calibration import CENTRE, TICKS_PER_TURN, JointCalibration
 from hardware.description import JointDescription, Protocol
@@ -81,6 +81,13 @@ def calibrated(
         sign=sign,
         middle=middle,
     )
+
+
+def turned(joint: JointCalibration) -> JointCalibration:
+    """The same joint counting the other way round; the middle of its range stays the same angle."""
+    aside = (joint.range_min + joint.range_max) / 2 - CENTRE
+    middle = joint.middle + 2 * joint.sign * aside * math.tau / TICKS_PER_TURN
+    return replace(joint, sign=-joint.sign, middle=middle)
 
 
 def rehomed(protocol: Protocol, reading: int, before: int, after: int) -> int:

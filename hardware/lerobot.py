@@ -17,7 +17,7 @@ from hardware.calibration import TICKS_PER_TURN, Calibration
 from hardware.description import JointDescription, RobotDescription
 from hardware.errors import HardwareError
 from hardware.homing import Homing
-from hardware.plausibility import Ranges
+from hardware.ranges import Ranges
 from porl_robot.errors import UsageError
 
 HOMED = 2047

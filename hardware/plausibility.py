@@ -9,15 +9,13 @@ from hardware.calibration import TICKS_PER_TURN, JointCalibration
 from hardware.description import RobotDescription
 from hardware.errors import HardwareError
 from hardware.homing import LARGEST_TRAVEL
+from hardware.ranges import Ranges
 
 TOO_SHORT = 0.25
 """A travel may fall so far short of the model's range [rad]; half of what is missing is an error of the zero."""
 
 TOO_LONG = 0.4
 """And may exceed it so far [rad]: models keep clear of the stops, by 20 degrees at the SO-101's wrist_roll."""
-
-Ranges = Mapping[str, tuple[float, float]]
-"""Lower and upper end of each joint in the model [rad]."""
 
 
 def require_plausible(robot: RobotDescription, ranges: Ranges, joints: Mapping[str, JointCalibration]) -> None:

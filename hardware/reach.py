@@ -87,7 +87,9 @@ class Reach:
         pose[:MOVED] = rng.uniform((self.lower + _GOAL_MARGIN)[:MOVED], (self.upper - _GOAL_MARGIN)[:MOVED])
         return self._arm.tool_position(pose)
 
-    def observe(self, position: FloatArray, velocity: FloatArray, commanded: FloatArray, goal: FloatArray) -> FloatArray:
+    def observe(
+        self, position: FloatArray, velocity: FloatArray, commanded: FloatArray, goal: FloatArray
+    ) -> FloatArray:
         """What the policy sees. Shape (18,).
 
         Of the moved joints: position from the centre (4), velocity x 0.2 (4), commanded less measured position x 5 (4): a

@@ -6,16 +6,17 @@ import logging
 
 import numpy as np
 
-from hardware.arm.joint import joints_of
-from hardware.arm.limits import joint_limits, require_within_model
+from hardware.arm.limits import with_ranges
+from hardware.calibration import load_calibration
 from hardware.description import RobotDescription
 from hardware.errors import HardwareError
-from hardware.found_arm import find_arm, with_ranges
 from hardware.host.client import HostClient
 from hardware.host.messages import HostState, Report
-from hardware.reach_env import ReachEnv, kinematics_of
+from hardware.identity import calibration_file, require_same_arm
+from hardware.manifest import read_manifest
+from hardware.reach_env import ReachEnv
 from porl_robot.env import Command, FloatArray, RobotState
-from porl_robot.safety import joint_chain
+from porl_robot.safety import JointLimits, joint_chain
 from porl_robot.supervision import ArmingCard, Fault
 
 _log = logging.getLogger(__name__)
@@ -23,8 +24,8 @@ _log = logging.getLogger(__name__)
 SPEED_CAP = 0.3
 """Share of its limits that a real arm may use, and that any arm uses between episodes."""
 
-STALE = 0.2
-"""Measurements older than this stop the arm [s]."""
+STALE = 0.3
+"""Measurements older than this end an episode [s]: the host, which knows why, speaks up before."""
 
 _LATE = 0.01
 _SETTLED = 0.03
@@ -47,16 +48,23 @@ class SerialReach(ReachEnv):
     real_time = True
 
     def __init__(self, robot: RobotDescription, speed: float = 1.0) -> None:
-        found = find_arm(robot)
-        self._found, self.arming_needed = found, not found.virtual
-        described = with_ranges(robot, kinematics_of(robot))
-        joints = joints_of(described, found.calibration)
-        require_within_model(described, joints)
-        reachable = joint_limits(described, joints, SPEED_CAP)
-        self._speed = speed if found.virtual else min(speed, SPEED_CAP)
-        super().__init__(robot, (reachable.lower, reachable.upper), self._speed)
-        self._between_episodes = joint_chain(reachable)
-        self._host = HostClient(described, found.path)
+        port = require_same_arm(robot)
+        virtual, calibration = read_manifest(port) is not None, calibration_file(port)
+        self.arming_needed = not virtual
+        self._robot, self._speed = robot, speed if virtual else min(speed, SPEED_CAP)
+        self._host = HostClient(with_ranges(robot), calibration)
+        try:
+            reachable = np.array(self._host.started.lower), np.array(self._host.started.upper)
+            super().__init__(robot, reachable, self._speed)
+            self._calibration = load_calibration(calibration)
+        except BaseException:
+            self._host.close()
+            raise
+        slow = min(self._speed, SPEED_CAP) / self._speed
+        own = self.limits
+        self._between_episodes = joint_chain(
+            JointLimits(own.names, *reachable, slow * own.velocity, slow * own.acceleration, slow * own.jerk)
+        )
         self._clock = self._host.clock
         self._heard = self._host.report()
         self._died: HardwareError | None = None
@@ -66,17 +74,17 @@ class SerialReach(ReachEnv):
         self._warned: set[str] = set()
 
     def arming_card(self) -> ArmingCard:
-        report, calibration = self._look(), self._found.calibration
-        degrees = zip(self.arm.names, np.degrees(report.position), strict=True)
-        ends = zip(self.arm.names, np.degrees(self.limits.lower), np.degrees(self.limits.upper), strict=True)
+        report, calibration = self._look(), self._calibration
+        degrees = zip(self.kinematics.names, np.degrees(report.position), strict=True)
+        ends = zip(self.kinematics.names, np.degrees(self.limits.lower), np.degrees(self.limits.upper), strict=True)
         return ArmingCard(
-            self._found.robot.name,
+            self._robot.name,
             (
-                ("port", f"{self._found.robot.port} (serial number {calibration.serial})"),
+                ("port", f"{self._robot.port} (serial number {calibration.serial})"),
                 ("calibration", f"{calibration.date}, {calibration.hash[:12]}"),
                 ("pose", ", ".join(f"{name} {angle:.0f}" for name, angle in degrees) + " deg"),
                 ("limits", ", ".join(f"{name} {low:.0f} to {high:.0f}" for name, low, high in ends) + " deg"),
-                ("speed", f"{100 * self._speed:.0f} % of {self._found.robot.velocity:g} rad/s"),
+                ("speed", f"{100 * self._speed:.0f} % of {self._robot.velocity:g} rad/s"),
                 ("supply", f"{min(report.voltage):.1f} V"),
                 ("host", self._host.started.scheduling),
             ),
@@ -148,7 +156,7 @@ class SerialReach(ReachEnv):
         if report.fault is not None:
             return Fault(report.fault.cause, report.fault.remedy)
         if report.state in (HostState.STOPPING, HostState.STOPPED):
-            silence = self._found.robot.dead_man.stop_after
+            silence = self._robot.dead_man.stop_after
             return Fault(f"no command came for {silence:g} s, so the arm stopped", "start again")
         if self._host.age(report) > STALE:
             return Fault(f"the joints were last read {self._host.age(report):.2f} s ago", "start again")

@@ -260,7 +260,7 @@ class RobotEnv(Supervised, gymnasium.Env[FloatArray, FloatArray]):
         self._ended = outcome.terminated or truncated
         if self.supervisor is not None:
             reasons = [f"{each.filter}: {each.reason}" for each in verdict.interventions]
-            self.supervisor.saw(self._steps, reasons, self._ended, outcome.success)
+            self.supervisor.saw(self._steps, reasons, self._ended, outcome.success if fault is None else None)
         info = StepInfo(outcome.success, executed, verdict, fault, tick, state.timestamp, sent, outcome.discarded)
         return observation, outcome.reward, outcome.terminated, truncated, {"step": info}
 

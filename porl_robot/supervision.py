@@ -73,7 +73,10 @@ class Supervisor(Protocol):
         """The word on the episode, if there is one; given once."""
 
     def saw(self, step: int, reasons: Iterable[str], ended: bool, success: bool | None) -> None:
-        """Step `step` of the episode (from 1) is done; `reasons` are those of the filters that intervened."""
+        """Step `step` of the episode (from 1) is done; `reasons` are those of the filters that intervened.
+
+        `success` is None where nothing can be said of it.
+        """
 
 
 class Supervised(abc.ABC):
@@ -105,7 +108,7 @@ class Supervised(abc.ABC):
         """
         reason = self._held()
         if reason is not None:
-            raise Halted(reason)
+            raise Halted(self._halted() or reason)
 
     @property
     def finishing(self) -> bool:
@@ -120,7 +123,7 @@ class Supervised(abc.ABC):
         """
         return ArmingCard(self.name, ())
 
-    def arm(self) -> None:
+    def arm(self) -> None:  # noqa: B027 - most have nothing to do
         """Lets the robot be moved: a real one switches its torque on where it stands. The operator has agreed."""
 
     def _robot_fault(self) -> Fault | None:

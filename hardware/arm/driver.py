@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+from pathlib import Path
 
 import numpy as np
 
@@ -17,7 +19,7 @@ from hardware.arm.telemetry import Telemetry
 from hardware.arm.torque import torque_on, watchdogs_off
 from hardware.arm.watch import Watch
 from hardware.bus import Bus, open_bus
-from hardware.calibration import Calibration
+from hardware.calibration import Calibration, load_calibration
 from hardware.clock import Clock
 from hardware.description import EndState, RobotDescription
 from hardware.errors import Disconnected, HardwareError
@@ -121,24 +123,28 @@ class Arm:
         return complete
 
     def inspect(self) -> None:
-        """Asks one servo after the other, one a call, whether its torque is still as it was left.
+        """Asks a servo whether its torque is still as it was left: one a call, first those that have been silent.
 
         Raises:
             ArmFault: a servo has lost it: a sagging supply has reset it, most likely.
         """
-        index, self._inspected = self._inspected, (self._inspected + 1) % len(self._joints)
-        joint = self._joints[index]
+        index = self._next_to_inspect()
         if not self._torque[index]:
             return
         try:
-            lost = self._bus.read(joint.id, "torque_enable") == 0
+            on = bool(self._bus.read(self._joints[index].id, "torque_enable"))
         except Disconnected as error:
             raise ArmFault(_fault_of(error)) from error
         except HardwareError:
             return  # silence is counted where telemetry is read
-        if lost:
+        if not on:
             self._torque[index] = False
-            raise ArmFault(Fault(FaultKind.BROWN_OUT, f"{joint.name} has lost its torque: its servo was reset"))
+            raise ArmFault(self.reset_fault())
+
+    def reset_fault(self) -> Fault:
+        """The fault that some joints have lost their torque."""
+        lost = [joint.name for joint, on in zip(self._joints, self._torque, strict=True) if not on]
+        return Fault(FaultKind.BROWN_OUT, f"{', '.join(lost)} lost torque without being told to: the servos were reset")
 
     def send(self, goal: FloatArray) -> None:
         """Hands `goal`, shape (n,) [rad], to the servos, within the range and the speed, whatever is asked.
@@ -168,8 +174,9 @@ class Arm:
         unsafe = safe_stop(self._bus, self._joints, end_state, self._ticks())
         for name, reason in unsafe.items():
             _log.error("%s could not be brought into the end state %s: %s", name, end_state, reason)
-        if end_state == "torque_off":
-            self._torque = [joint.name in unsafe and on for joint, on in zip(self._joints, self._torque, strict=True)]
+        for index, joint in enumerate(self._joints):
+            with contextlib.suppress(HardwareError):
+                self._torque[index] = bool(self._bus.read(joint.id, "torque_enable"))
         return unsafe
 
     def close(self) -> None:
@@ -180,6 +187,12 @@ class Arm:
             _log.warning("the servos' watchdogs stay on: %s", error)
         self._bus.close()
 
+    def _next_to_inspect(self) -> int:
+        if self._reader.recovered:
+            return self._reader.recovered.pop()
+        self._inspected = (self._inspected + 1) % len(self._joints)
+        return self._inspected
+
     def _ticks(self) -> dict[int, int]:
         return {
             joint.id: joint.calibration.ticks(goal)
@@ -187,15 +200,15 @@ class Arm:
         }
 
 
-def open_arm(robot: RobotDescription, calibration: Calibration, clock: Clock) -> Arm:
-    """The arm at `robot.port`, every check passed, torque as it was found.
+def open_arm(robot: RobotDescription, calibration: Path, clock: Clock) -> Arm:
+    """The arm at `robot.port`, every check passed, torque as it was found. `calibration`: its file.
 
     Raises:
         HardwareError: the first thing that is not as it should be, and what helps.
     """
     bus = open_bus(robot, clock)
     try:
-        return Arm(bus, robot, calibration, clock)
+        return Arm(bus, robot, load_calibration(calibration), clock)
     except BaseException:
         bus.close()
         raise
@@ -203,4 +216,5 @@ def open_arm(robot: RobotDescription, calibration: Calibration, clock: Clock) ->
 
 def _fault_of(error: HardwareError) -> Fault:
     kind = FaultKind.DISCONNECTED if isinstance(error, Disconnected) else FaultKind.SILENT
-    return Fault(kind, str(error))
+    cause, _, _ = str(error).partition(";")  # what helps is said by the kind
+    return Fault(kind, cause)

@@ -26,7 +26,7 @@ class FaultKind(enum.Enum):
 
 _REMEDIES = {
     FaultKind.DISCONNECTED: "plug the cable in again, check the supply, then start again: nothing turns the torque on",
-    FaultKind.SILENT: "check the cable to this servo and the supply, then start again",
+    FaultKind.SILENT: "check the supply and the cables, support the arm, then start again",
     FaultKind.IMPLAUSIBLE: "check cable and ground; two servos with one id look like this too; then start again",
     FaultKind.BROWN_OUT: "check the supply and its plug, support the arm, then start again",
     FaultKind.OVERLOAD: "take the load off, move the joint by hand once the torque is off, then start again",

@@ -20,6 +20,9 @@ class Joint:
     servo: ServoModel
     calibration: JointCalibration
 
+    def __str__(self) -> str:
+        return f"{self.name} (id {self.id})"
+
     def position(self, values: dict[str, int]) -> float:
         """Angle [rad] in a reading of its servo."""
         return self.calibration.radians(values["present_position"])

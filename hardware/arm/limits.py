@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from hardware.arm.joint import Joint
 from hardware.description import RobotDescription
 from hardware.errors import HardwareError
 from hardware.plausibility import TOO_LONG
+from hardware.ranges import joint_ranges
 from porl_robot.safety import JointLimits
 
 MARGIN = 0.035
@@ -20,7 +22,7 @@ _Ends = tuple[float, float]
 
 
 def joint_limits(robot: RobotDescription, joints: Sequence[Joint], speed: float = 1.0) -> JointLimits:
-    """Limits from the calibrated ranges less `MARGIN`, inside the model's, and `speed` (in (0, 1]) of the robot's own."""
+    """Ranges as calibrated, less `MARGIN`, inside the robot's own; of its speeds the share `speed`, in (0, 1]."""
     if not 0.0 < speed <= 1.0:
         raise ValueError(f"speed {speed} is outside (0, 1]")
     ones = np.ones(len(joints))
@@ -33,6 +35,17 @@ def joint_limits(robot: RobotDescription, joints: Sequence[Joint], speed: float 
         acceleration=speed * robot.acceleration * ones,
         jerk=speed * robot.jerk * ones,
     )
+
+
+def with_ranges(robot: RobotDescription) -> RobotDescription:
+    """`robot` with the ranges of its model written out, for a process that has no use for models.
+
+    Raises:
+        UserError: the model cannot be read.
+    """
+    ranges = joint_ranges(robot)
+    joints = (replace(each, lower=ranges[each.name][0], upper=ranges[each.name][1]) for each in robot.joints)
+    return replace(robot, joints=tuple(joints))
 
 
 def require_within_model(robot: RobotDescription, joints: Sequence[Joint]) -> None:

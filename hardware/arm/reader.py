@@ -15,7 +15,10 @@ from hardware.clock import Clock
 from hardware.errors import Disconnected, HardwareError
 
 SOFT_FAILURES = 3
-"""Cycles in a row that a servo may fail; the next one stops the arm."""
+"""Cycles in a row that a servo fails before the arm is stopped; until then it stays at the last goal."""
+
+SILENCE = 0.1
+"""After so long without a word from any servo the arm is stopped [s]: then a cycle is a long time."""
 
 _FASTEST = 3.0
 """A joint that is pushed, or falls, may be so many times as fast as it may be commanded to be."""
@@ -40,6 +43,7 @@ class Reader:
     Attributes:
         telemetry: of the newest readings.
         implausible: positions refused so far.
+        recovered: places of the servos that have failed and answer again.
 
     Raises:
         HardwareError: a servo has never answered.
@@ -53,7 +57,8 @@ class Reader:
         self._failures = dict.fromkeys(self._ids, 0)
         self._readings: dict[int, tuple[float, Reading]] = {}
         self.implausible = 0
-        for _ in range(SOFT_FAILURES + 1):
+        self.recovered: set[int] = set()
+        for _ in range(SOFT_FAILURES):
             self._read_once()
             if len(self._readings) == len(self._ids):
                 break
@@ -66,17 +71,20 @@ class Reader:
         """One cycle; whether every servo answered plausibly.
 
         Raises:
-            ArmFault: the port is gone, or a servo has failed for more than `SOFT_FAILURES` cycles in a row.
+            ArmFault: the port is gone, a servo has failed in `SOFT_FAILURES` cycles in a row, or all for `SILENCE`.
         """
         try:
             complaints = self._read_once()
         except Disconnected as error:
-            raise ArmFault(Fault(FaultKind.DISCONNECTED, str(error))) from error
+            raise ArmFault(Fault(FaultKind.DISCONNECTED, str(error).partition(";")[0])) from error
         self.telemetry = self._made()
+        silence = self._clock.now() - max(moment for moment, _ in self._readings.values())
+        if len(complaints) == len(self._ids) and silence > SILENCE:
+            raise ArmFault(Fault(FaultKind.SILENT, f"no servo has answered for {silence:.2f} s"))
         for joint in self._joints:
-            if self._failures[joint.id] > SOFT_FAILURES:
+            if self._failures[joint.id] == SOFT_FAILURES:
                 kind, words = complaints[joint.id]
-                raise ArmFault(Fault(kind, f"{joint.name} (id {joint.id}) {words} for {SOFT_FAILURES + 1} cycles"))
+                raise ArmFault(Fault(kind, f"{joint} {words} for {SOFT_FAILURES} cycles"))
         return not complaints
 
     def _read_once(self) -> dict[int, tuple[FaultKind, str]]:
@@ -84,7 +92,7 @@ class Reader:
         found = self._bus.sync_read(self._ids, *self._block)
         now = self._clock.now()
         complaints = {}
-        for id in self._ids:
+        for place, id in enumerate(self._ids):
             if id not in found:
                 complaints[id] = FaultKind.SILENT, "has not answered"
             elif not self._gate.accepts(id, found[id]["present_position"], now):
@@ -92,6 +100,8 @@ class Reader:
                 complaints[id] = FaultKind.IMPLAUSIBLE, "has reported positions it cannot have reached"
             else:
                 self._readings[id] = now, found[id]
+                if self._failures[id]:
+                    self.recovered.add(place)
             self._failures[id] = self._failures[id] + 1 if id in complaints else 0
         return complaints
 

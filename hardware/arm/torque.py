@@ -73,4 +73,4 @@ def _set(bus: Bus, joint: Joint, register: str, value: int) -> None:
     bus.write(joint.id, register, value)
     found = bus.read(joint.id, register)
     if found != value:
-        raise HardwareError(f"{joint.name} (id {joint.id}): {register} stays {found}, {value} was written")
+        raise HardwareError(f"{joint}: {register} stays {found}, {value} was written")

@@ -14,9 +14,13 @@ WARM, HOT = 55.0, 65.0
 SAG = 0.8
 """Share of the nominal supply below which a servo is about to reset."""
 
-_FROZEN = 0.002
-_LED = 0.06
-_FROZEN_FOR = 0.06
+FULL, FULL_FOR = 0.95, 0.08
+"""A joint whose servo gives so much of its duty for so long [s] is blocked: a free one has arrived by then."""
+
+_FROZEN, _FROZEN_FOR = 0.002, 0.06
+_AWAY = 0.06
+"""A goal that runs away so far [rad] from a joint that has not moved by `_FROZEN` [rad] for `_FROZEN_FOR` [s]."""
+
 _FLAGGED = {
     "overload": (FaultKind.OVERLOAD, "is overloaded and has cut its torque"),
     "overheat": (FaultKind.OVERHEATED, "has overheated and has cut its torque"),
@@ -38,11 +42,16 @@ class Watch:
     def __init__(self, names: tuple[str, ...], supply: float) -> None:
         self._names, self._supply = names, supply
         self._still: FloatArray | None = None
+        self._full_since: float | None = None
 
     def fault(self, telemetry: Telemetry, goal: FloatArray) -> Fault | None:
         """The first fault found, or None. `goal`: shape (n,), what the servos are to reach [rad]; torque is on."""
         return (
-            self._flagged(telemetry) or self._hot(telemetry) or self._sagging(telemetry) or self._stuck(telemetry, goal)
+            self._flagged(telemetry)
+            or self._hot(telemetry)
+            or self._sagging(telemetry)
+            or self._overloaded(telemetry)
+            or self._stuck(telemetry, goal)
         )
 
     def warnings(self, telemetry: Telemetry) -> tuple[str, ...]:
@@ -52,7 +61,7 @@ class Watch:
 
     def begin(self) -> None:
         """Forgets the motion so far."""
-        self._still = None
+        self._still = self._full_since = None
 
     def _flagged(self, telemetry: Telemetry) -> Fault | None:
         for name, flags in zip(self._names, telemetry.flags, strict=True):
@@ -79,23 +88,42 @@ class Watch:
             f"{self._names[lowest]} gets {telemetry.voltage[lowest]:.1f} V of {self._supply:g} V: the supply sags",
         )
 
+    def _overloaded(self, telemetry: Telemetry) -> Fault | None:
+        load = np.abs(telemetry.load)
+        hardest = int(np.argmax(load))
+        if load[hardest] < FULL:
+            self._full_since = None
+            return None
+        if self._full_since is None:
+            self._full_since = telemetry.measured
+        if telemetry.measured - self._full_since < FULL_FOR:
+            return None
+        return Fault(
+            FaultKind.OVERLOAD,
+            f"{self._names[hardest]} has given {100 * load[hardest]:.0f} % of its drive for {FULL_FOR} s",
+        )
+
     def _stuck(self, telemetry: Telemetry, goal: FloatArray) -> Fault | None:
-        """Whether a goal has moved on although its joint's position has not changed at all."""
+        """Whether a goal has run away from a position that does not change at all.
+
+        Where a joint turns round, its position stands for a moment as well, but the goal comes nearer then.
+        """
+        error = np.abs(goal - telemetry.position)
         if self._still is None:
-            self._still, self._led = telemetry.position.copy(), goal.copy()
+            self._still, self._error = telemetry.position.copy(), error
             self._since = np.full(len(self._names), telemetry.measured)
             return None
         moved = np.abs(telemetry.position - self._still) > _FROZEN
         self._still = np.where(moved, telemetry.position, self._still)
-        self._led = np.where(moved, goal, self._led)
+        self._error = np.where(moved, error, np.minimum(error, self._error))
         self._since = np.where(moved, telemetry.measured, self._since)
-        led, frozen = np.abs(goal - self._led), telemetry.measured - self._since
-        stuck = np.flatnonzero((led > _LED) & (frozen > _FROZEN_FOR))
+        away, frozen = error - self._error, telemetry.measured - self._since
+        stuck = np.flatnonzero((away > _AWAY) & (frozen > _FROZEN_FOR))
         if not len(stuck):
             return None
         joint = int(stuck[0])
         return Fault(
             FaultKind.STUCK,
-            f"{self._names[joint]} has not moved for {frozen[joint]:.2f} s while its goal moved {led[joint]:.2f} rad: "
+            f"{self._names[joint]} has not moved for {frozen[joint]:.2f} s while its goal went {away[joint]:.2f} rad: "
             "blocked, or its encoder is stuck",
         )

@@ -50,7 +50,7 @@ class Instruction(IntEnum):
 
 
 class Error(IntEnum):
-    """Why an instruction was not carried out: the low seven bits of a status's error."""
+    """Why an instruction was not carried out: the error of a status, less `ALERT`."""
 
     RESULT = 1
     INSTRUCTION = 2
@@ -59,6 +59,23 @@ class Error(IntEnum):
     LENGTH = 5
     LIMIT = 6
     ACCESS = 7
+
+
+_REFUSALS: dict[int, str] = {
+    Error.RESULT: "could not carry it out",
+    Error.INSTRUCTION: "does not know the instruction",
+    Error.CRC: "received it damaged",
+    Error.RANGE: "the value or address is out of range",
+    Error.LENGTH: "too few bytes for that register",
+    Error.LIMIT: "the value exceeds a limit set in it",
+    Error.ACCESS: "read-only, or in the EPROM while the torque is on",
+}
+
+
+def refusal(error: int) -> str | None:
+    """Why an instruction was not carried out, or None where it was."""
+    code = error & ~ALERT
+    return _REFUSALS.get(code, f"error {code}") if code else None
 
 
 def encode_request(id: int, instruction: int, parameters: bytes = b"") -> bytes:

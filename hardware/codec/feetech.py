@@ -59,6 +59,10 @@ def encode_status(id: int, error: int, data: bytes = b"") -> bytes:
     return encode_request(id, error, data)
 
 
+def refusal(error: int) -> None:
+    """Nothing: the bits of the error tell of the servo's health, and the instruction was carried out."""
+
+
 class Parser(FrameParser):
     """Finds requests and statuses alike; which is which depends on the end of the bus one is."""
 

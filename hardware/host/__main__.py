@@ -17,12 +17,12 @@ import sys
 from pathlib import Path
 
 from hardware.arm.driver import Arm, open_arm
-from hardware.calibration import load_calibration
 from hardware.clock import Clock
 from hardware.errors import HardwareError
 from hardware.host.channel import HostEnd
+from hardware.host.json_codec import decode, encode
 from hardware.host.loop import Loop
-from hardware.host.messages import Begin, Refused, Started, decode, encode
+from hardware.host.messages import Begin, Refused, Started
 from hardware.host.owner import Owner
 
 _PRIORITY = 20
@@ -37,7 +37,7 @@ def main() -> int:
     assert isinstance(begin, Begin)
     owner, clock = Owner(begin.owner), Clock(begin.robot.time_scale)
     try:
-        arm = open_arm(begin.robot, load_calibration(begin.calibration), clock)
+        arm = open_arm(begin.robot, begin.calibration, clock)
     except HardwareError as error:
         _answer(Refused(str(error)))
         return 1

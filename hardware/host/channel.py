@@ -9,7 +9,8 @@ from pathlib import Path
 
 import zmq
 
-from hardware.host.messages import Message, MessageError, Order, Report, decode, encode
+from hardware.host.json_codec import MessageError, decode, encode
+from hardware.host.messages import Message, Order, Report
 
 _ORDERS, _REPORTS = "orders", "reports"
 _QUEUE = 64

@@ -16,6 +16,7 @@ from hardware.clock import Clock
 from hardware.description import RobotDescription
 from hardware.errors import HardwareError
 from hardware.host.channel import ClientEnd
+from hardware.host.json_codec import decode, encode
 from hardware.host.messages import (
     Begin,
     Close,
@@ -28,8 +29,6 @@ from hardware.host.messages import (
     Started,
     Stop,
     TorqueOn,
-    decode,
-    encode,
 )
 from porl_robot.env import Command
 
@@ -65,22 +64,21 @@ class HostClient:
         self._sequence = 0
         self._folder = Path(tempfile.mkdtemp(prefix="porl-arm-"))
         self._errors = self._folder / "host.log"
-        try:
-            self._process = self._start()
-            self.started = self._begin(Begin(robot, calibration.absolute(), os.getpid()))
-            self._end = ClientEnd(self._folder)
-        except BaseException:
-            self._clean()
-            raise
         self._closed = False
-        self._report = self._first()
+        self._process = self._start()
+        self._end = ClientEnd(self._folder)
+        try:
+            self.started = self._begin(Begin(robot, calibration.absolute(), os.getpid()))
+            self._report = self._first()
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def pid(self) -> int:
         """Of the host's process."""
         return self._process.pid
 
-    @property
     def report(self) -> Report:
         """The newest report.
 
@@ -144,7 +142,7 @@ class HostClient:
         except subprocess.TimeoutExpired:
             self._process.terminate()
         self._end.close()
-        self._clean()
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def _start(self) -> subprocess.Popen[bytes]:
         with self._errors.open("wb") as errors:
@@ -212,9 +210,6 @@ class HostClient:
     def _next(self) -> int:
         self._sequence += 1
         return self._sequence
-
-    def _clean(self) -> None:
-        shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def as_fault(report: Report) -> Fault | None:

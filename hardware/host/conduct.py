@@ -83,6 +83,11 @@ class Conduct:
         else:
             self._motion.brake(now)
 
+    def explain(self, fault: Fault) -> None:
+        """What the servos' silence turned out to be."""
+        if self.fault is not None and self.fault.kind is FaultKind.SILENT:
+            self.fault = fault
+
     def owner_gone(self, now: float) -> None:
         """The robot process has ended: nobody will command any more."""
         if self._leaving:

@@ -11,6 +11,7 @@ from hardware.clock import Clock
 from hardware.description import RobotDescription
 from hardware.host.channel import HostEnd
 from hardware.host.conduct import Conduct
+from hardware.host.json_codec import MessageError
 from hardware.host.messages import (
     BusCounts,
     Close,
@@ -19,7 +20,6 @@ from hardware.host.messages import (
     Hold,
     HostState,
     HostStatistics,
-    MessageError,
     Order,
     Report,
     Stop,
@@ -47,6 +47,7 @@ class Loop:
         self._leave_asked = False
         self._lateness, self._cycles, self._ages = Samples(), Samples(), Samples()
         self._statistics, self._statistics_due = self._count(), 0.0
+        self._slow: tuple[str, ...] = ()
 
     def leave(self) -> None:
         """Asks for a stop and the end of the loop; may be called by a signal handler."""
@@ -129,20 +130,23 @@ class Loop:
 
     def _lead(self, heard: bool) -> None:
         """Sends the goal of this cycle; the arm stays at the last one where not every servo was `heard`."""
-        if self._conduct.fault is None:
-            self._arm.inspect()
         now = self._clock.now()
         goal = self._conduct.goal(now)
         if goal is None:
             return
         if heard:
             self._arm.send(goal)
+            if self._conduct.fault is None:
+                self._arm.inspect()
         if self._conduct.end_state_due(now):
             self._settle()
 
     def _settle(self) -> None:
+        """Into the end state. The stop also finds out who has lost its torque."""
         self._arm.safe_stop(self._robot.dead_man.end_state)
         self._conduct.end_state_reached()
+        if self._robot.dead_man.end_state == "hold" and not all(self._arm.torque):
+            self._conduct.explain(self._arm.reset_fault())
 
     def _fail(self, fault: Fault) -> None:
         if self._conduct.fault is not None:
@@ -150,6 +154,8 @@ class Loop:
         _log.error("fault: %s", fault)
         self._conduct.fail(fault, self._arm.telemetry.position, self._clock.now())
         if self._conduct.end_state_due(self._clock.now()):
+            # A stop on a broken bus takes a while: what happened is told first.
+            self._end.report(self._report())
             self._settle()
 
     def _report(self) -> Report:
@@ -157,6 +163,7 @@ class Loop:
         now = self._clock.now()
         if now >= self._statistics_due:
             self._statistics, self._statistics_due = self._count(), now + _STATISTICS_EVERY
+            self._slow = self._slowness()
         return Report(
             state=self._conduct.state,
             accepted=self._accepted,
@@ -170,9 +177,15 @@ class Loop:
             current=tuple(telemetry.current.tolist()),
             torque=self._arm.torque,
             fault=None if fault is None else FaultReport(fault.kind.value, fault.cause, fault.remedy),
-            warnings=self._arm.warnings,
+            warnings=(*self._arm.warnings, *self._slow),
             statistics=self._statistics,
         )
+
+    def _slowness(self) -> tuple[str, ...]:
+        rate = self._robot.bus_hz
+        if self._statistics.cycle.median <= 1e3 / rate:
+            return ()
+        return (f"a bus cycle takes longer than robot.bus_hz={rate:g} allows: see latency in docs/hardware.md",)
 
     def _count(self) -> HostStatistics:
         bus = self._arm.statistics

@@ -1,16 +1,10 @@
-"""What is said between a robot process and the arm host: JSON, checked against dataclasses on arrival."""
+"""What is said between a robot process and the arm host."""
 
 from __future__ import annotations
 
-import dataclasses
 import enum
-import json
-import math
-import types
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from hardware.description import RobotDescription
 from hardware.host.spread import Spread
@@ -193,82 +187,3 @@ class Refused:
 
 
 Message = Begin | Order | Report | Started | Refused
-_KINDS: dict[str, type[Message]] = {
-    each.__name__.lower(): each for each in (Begin, TorqueOn, Follow, Hold, Stop, Close, Report, Started, Refused)
-}
-
-
-class MessageError(ValueError):
-    """What arrived is not one of our messages."""
-
-
-def encode(message: Message) -> bytes:
-    """`message` as JSON.
-
-    Raises:
-        ValueError: a number in it is not finite.
-    """
-    content = {"kind": type(message).__name__.lower(), **_plain(message)}
-    return json.dumps(content, allow_nan=False, default=_plain).encode()
-
-
-def decode(data: bytes) -> Message:
-    """The message in `data`.
-
-    Raises:
-        MessageError: it is none; says what is wrong with it.
-    """
-    try:
-        content = json.loads(data)
-    except ValueError as error:
-        raise MessageError(f"no JSON: {error}") from error
-    if not isinstance(content, dict) or content.get("kind") not in _KINDS:
-        raise MessageError(f"no message of ours: {data[:60]!r}")
-    message: Message = _record(_KINDS[content.pop("kind")], content, "message")
-    return message
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, enum.Enum):
-        return value.value
-    if isinstance(value, Path):
-        return str(value)
-    return {name: getattr(value, name) for name in value.__slots__}
-
-
-@cache
-def _hints(kind: Any) -> dict[str, Any]:
-    return get_type_hints(kind)
-
-
-def _record(kind: Any, content: Any, where: str) -> Any:
-    hints = _hints(kind)
-    if not isinstance(content, dict) or set(content) != set(hints):
-        raise MessageError(f"{where}: expected the keys {', '.join(hints)}")
-    return kind(**{name: _value(hints[name], value, name) for name, value in content.items()})
-
-
-def _value(hint: Any, value: Any, where: str) -> Any:
-    origin, arguments = get_origin(hint), get_args(hint)
-    if origin is tuple:
-        if not isinstance(value, list):
-            raise MessageError(f"{where}: expected a list")
-        return tuple(_value(arguments[0], each, where) for each in value)
-    if origin in (Union, types.UnionType):
-        return None if value is None else _value(arguments[0], value, where)
-    if dataclasses.is_dataclass(hint):
-        return _record(hint, value, where)
-    if isinstance(hint, type) and issubclass(hint, enum.Enum):
-        try:
-            return hint(value)
-        except ValueError as error:
-            raise MessageError(f"{where}: {error}") from error
-    if hint is Path and type(value) is str:
-        return Path(value)
-    if origin is Literal and value in arguments:
-        return value
-    if hint is float and type(value) in (int, float) and math.isfinite(value):
-        return float(value)
-    if hint in (int, bool, str) and type(value) is hint:
-        return value
-    raise MessageError(f"{where}: {value!r} is not what is expected there")

@@ -150,7 +150,7 @@ class FineTuning:
                 self._look()
             if last:
                 break
-        if transition.step.fault is not None:
+        if transition.step.fault not in (None, STOPPED_BY_OPERATOR):
             self._reporter.note(f"episode {state.episodes - 1} ended by a fault: {transition.step.fault}")
         if self._env.real_time:
             self._env.hold()

@@ -9,15 +9,16 @@ import math
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from hydra.utils import get_method
+from hydra.errors import InstantiationException
+from hydra.utils import get_method, instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError  # type: ignore[import-untyped]
 
 from porl_robot.errors import UsageError
 from porl_robot.paths import data_dir
-from porl_robot.verbs.build import made
 
 _SERVE = "sim.virtual_arm.serve.serve"
 _ROBOTS = {"feetech": "so101", "dynamixel": "light"}
@@ -47,11 +48,11 @@ def run(arguments: list[str]) -> int:
         raise UsageError(f"time_scale={given['time_scale']}: expected a number above 0")
     serve: Callable[..., None] = get_method(_SERVE)
     serve(
-        robot=made(_robot(given), "robot"),
+        robot=_described(_robot(given)),
         link=given["link"],
         time_scale=time_scale,
         faults=given.get("faults", ""),
-        seed=int(_number(given, "seed", 0)),
+        seed=_seed(given),
         eprom=given.get("eprom", ""),
         announce=partial(print, flush=True),
     )
@@ -77,6 +78,13 @@ def _number(given: Mapping[str, str], key: str, default: float) -> float:
         raise UsageError(f"{key}={given[key]}: expected a number") from None
 
 
+def _seed(given: Mapping[str, str]) -> int:
+    try:
+        return int(given.get("seed", "0"))
+    except ValueError:
+        raise UsageError(f"seed={given['seed']}: expected a whole number") from None
+
+
 def _robot(given: Mapping[str, str]) -> DictConfig:
     protocol = given.get("protocol", "feetech")
     if protocol not in _ROBOTS:
@@ -96,3 +104,13 @@ def _robot(given: Mapping[str, str]) -> DictConfig:
     if "protocol" in given and config.get("protocol") != protocol:
         raise UsageError(f"robot={name}: speaks {config.get('protocol')}, not protocol={protocol}")
     return config
+
+
+def _described(config: DictConfig) -> Any:
+    """The robot that a YAML describes."""
+    try:
+        return instantiate(config, _convert_="all")
+    except InstantiationException as error:
+        if isinstance(error.__cause__, ValueError | TypeError):
+            raise UsageError(str(error.__cause__).splitlines()[0]) from error
+        raise

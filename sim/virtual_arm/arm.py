@@ -72,6 +72,7 @@ class VirtualArm:
         self.chain, self.servos = _chain(robot, kept, save)
         self._mountings = [_mounting(robot, calibration, name) for name in robot.names]
         self._nominal = robot.supply
+        self._converters = [_converter(servo, robot.supply) for servo in self.servos]
         self._driven = [False] * len(self.servos)
         self._steps = 0
         self._look()
@@ -106,7 +107,8 @@ class VirtualArm:
         for place, servo in enumerate(self.servos):
             zero, slope = self._mountings[place].zero, self._mountings[place].slope
             drive = servo.drive
-            torque = drive.advance(zero + slope * angles[place], slope * rates[place], volts, dt)
+            own_volts = min(volts, self._converters[place])
+            torque = drive.advance(zero + slope * angles[place], slope * rates[place], own_volts, dt)
             torques.append(torque if slope > 0.0 else -torque)
             if drive.driven is not self._driven[place]:
                 self._driven[place] = drive.driven
@@ -124,9 +126,9 @@ class VirtualArm:
 
     def _look(self) -> None:
         """Shows the servos where they stand and what voltage there is."""
-        for servo, mounting, angle in zip(self.servos, self._mountings, self.body.position(), strict=True):
-            servo.drive.shaft = mounting.zero + mounting.slope * angle
-            servo.drive.volts = self.supply
+        for place, (servo, angle) in enumerate(zip(self.servos, self.body.position(), strict=True)):
+            servo.drive.shaft = self._mountings[place].zero + self._mountings[place].slope * angle
+            servo.drive.volts = min(self.supply, self._converters[place])
 
 
 def _chain(robot: RobotDescription, kept: Sequence[Values], save: Callable[[], None]) -> tuple[Chain, Sequence[Servo]]:
@@ -137,6 +139,12 @@ def _chain(robot: RobotDescription, kept: Sequence[Values], save: Callable[[], N
         return feetech, feetech.servos
     dynamixel = DynamixelChain([DynamixelServo(*part) for part in parts])
     return dynamixel, dynamixel.servos
+
+
+def _converter(servo: Servo, supply: float) -> float:
+    """What a servo gets at most [V]: one that the supply would harm stands behind a converter."""
+    lowest, highest = servo.memory.quantity("min_voltage"), servo.memory.quantity("max_voltage")
+    return supply if supply <= highest else (lowest + highest) / 2
 
 
 def _mounting(robot: RobotDescription, calibration: Calibration, name: str) -> Mounting:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from hardware.codec.dynamixel import (
@@ -19,6 +19,12 @@ from hardware.codec.frame import Frame
 from sim.virtual_arm.chain import Chain, Reply, replies_of, replies_to
 from sim.virtual_arm.dynamixel_servo import DynamixelServo
 from sim.virtual_arm.servo import Servo
+
+FAST_BULK_READ = 0x9A
+"""Instruction answered like a fast sync read, from blocks as those of a bulk read."""
+
+_FAST_HEAD, _FAST_OVERHEAD = 8, 4
+"""Bytes before the first servo's part of the answer, and of each part beside its data."""
 
 
 class DynamixelChain(Chain):
@@ -43,59 +49,61 @@ class DynamixelChain(Chain):
 
     def _execute(self, request: Frame, servos: Sequence[DynamixelServo]) -> list[Reply]:
         code, given = request.code, request.parameters
-        if code == Instruction.SYNC_READ:
+        if code in (Instruction.SYNC_READ, Instruction.FAST_SYNC_READ):
             address, count, ids = split_sync_read(given)
-            return _read(servos, ids, dict.fromkeys(ids, (address, count)))
-        if code == Instruction.BULK_READ:
+            blocks = dict.fromkeys(ids, (address, count))
+            return _read(servos, blocks) if code == Instruction.SYNC_READ else _read_fast(servos, blocks)
+        if code in (Instruction.BULK_READ, FAST_BULK_READ):
             blocks = split_bulk_read(given)
-            return _read(servos, blocks, blocks)
-        if code == Instruction.FAST_SYNC_READ:
-            return _read_fast(servos, *split_sync_read(given))
-        if code == Instruction.SYNC_WRITE:
-            address, data = split_sync_write(given)
-            return _write(servos, {id: (address, each) for id, each in data.items()})
-        if code == Instruction.BULK_WRITE:
-            return _write(servos, split_bulk_write(given))
+            return _read(servos, blocks) if code == Instruction.BULK_READ else _read_fast(servos, blocks)
+        if code in (Instruction.SYNC_WRITE, Instruction.BULK_WRITE):
+            _write(servos, _writes(code, given))
+            return []
         return replies_to(servos, request, BROADCAST, lambda code: code == Instruction.PING)
 
 
-def _read(servos: Sequence[DynamixelServo], ids: Iterable[int], blocks: Mapping[int, tuple[int, int]]) -> list[Reply]:
-    """One status per servo, in the order of `ids`; `blocks` are address and count by id."""
+def _read(servos: Sequence[DynamixelServo], blocks: Mapping[int, tuple[int, int]]) -> list[Reply]:
+    """One status per servo, in the order of `blocks`, which are address and count by id."""
     replies: list[Reply] = []
-    for id in ids:
-        replies += replies_of(servos, id, partial(_ask, asked=_words(*blocks[id])))
+    for id, block in blocks.items():
+        replies += replies_of(servos, id, partial(_ask, asked=_words(*block)))
     return replies
 
 
-def _read_fast(servos: Sequence[DynamixelServo], address: int, count: int, ids: Sequence[int]) -> list[Reply]:
+def _read_fast(servos: Sequence[DynamixelServo], blocks: Mapping[int, tuple[int, int]]) -> list[Reply]:
     """One status that the servos write in turn. Each waits for the one before: it ends at the first that is missing."""
-    parts = []
-    delay = 0.0
-    for id in ids:
-        servo = next((each for each in servos if each.id == id), None)
-        if servo is None or servo.memory["status_level"] < 1:
-            break
+    parts: list[tuple[int, int, bytes]] = []
+    delay, missing = 0.0, 0
+    for id, (address, count) in blocks.items():
+        servo = next((each for each in servos if each.id == id and each.memory["status_level"] >= 1), None)
+        if missing or servo is None:
+            missing += count + _FAST_OVERHEAD
+            parts.append((id, 0, bytes(count)))
+            continue
         delay = delay or servo.return_delay
         parts.append((id, servo.alert, servo.read(address, count)))
-    if not parts:
-        return []
-    promised = [*parts, *((id, 0, bytes(count)) for id in ids[len(parts) :])]
-    missing = (len(ids) - len(parts)) * (count + 4)
-    whole = encode_fast_status(promised)
-    return [Reply(BROADCAST, delay, whole[: len(whole) - missing])]
+    whole = encode_fast_status(parts)
+    written = whole[: len(whole) - missing]
+    return [Reply(BROADCAST, delay, written)] if len(written) > _FAST_HEAD else []
 
 
 def _ask(servo: Servo, asked: bytes) -> bytes | None:
     return servo.execute(Instruction.READ, asked)
 
 
-def _write(servos: Sequence[DynamixelServo], writes: Mapping[int, tuple[int, bytes]]) -> list[Reply]:
-    """Writes to each id its data at its address; nobody answers."""
+def _writes(code: int, given: bytes) -> Mapping[int, tuple[int, bytes]]:
+    """Address and data by id."""
+    if code == Instruction.BULK_WRITE:
+        return split_bulk_write(given)
+    address, data = split_sync_write(given)
+    return {id: (address, each) for id, each in data.items()}
+
+
+def _write(servos: Sequence[DynamixelServo], writes: Mapping[int, tuple[int, bytes]]) -> None:
     for servo in servos:
         if servo.id in writes:
             address, data = writes[servo.id]
             servo.execute(Instruction.WRITE, _words(address) + data, asked=False)
-    return []
 
 
 def _words(*values: int) -> bytes:

@@ -34,8 +34,9 @@ _IN_POSITION = 20
 _ARRIVED, _GOING = 0x01, 0x02
 """How near the goal counts as there [ticks], and the bits of `moving_status`."""
 
-# The manual gives the gains' divisors, not the period they are sampled at: 1 ms is taken.
-_SAMPLE = 1e-3
+# The manual gives the gains' divisors, not the periods they are sampled at: 1 ms is taken for I. For D the period is
+# such that D 600 beside P 1500 damps like the kv of configs/robot/models/light.xml.
+_I_PERIOD, _D_PERIOD = 1e-3, 0.0113
 
 # The manual says no more than that a load must persist to count as overload: so long, at this share of full drive.
 _HEAVY, _HEAVY_TIME = 0.8, 1.0
@@ -99,8 +100,8 @@ class DynamixelDrive(Drive):
         ignored = self._mode == Mode.POSITION and abs(offset) > _OFFSET_IN_ONE_TURN
         self._offset = 0 if ignored else offset
         self._p = memory["position_p"] / 128 / FULL_PWM
-        self._i = memory["position_i"] / 65536 / FULL_PWM / _SAMPLE
-        self._d = memory["position_d"] / 16 / FULL_PWM * _SAMPLE
+        self._i = memory["position_i"] / 65536 / FULL_PWM / _I_PERIOD
+        self._d = memory["position_d"] / 16 / FULL_PWM * _D_PERIOD
         self._limit = min(abs(memory["goal_pwm"]), memory["pwm_limit"]) / FULL_PWM
         self._pwm = memory["goal_pwm"] / FULL_PWM
         self._amperes = memory.quantity("goal_current") if "goal_current" in memory else math.inf

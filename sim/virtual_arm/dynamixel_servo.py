@@ -163,7 +163,8 @@ class DynamixelServo(Servo):
             raise _Refusal(Error.RANGE)
         if name == "operating_mode" and value not in list(Mode):
             raise _Refusal(Error.RANGE)
-        if name in _GOALS and "bus_watchdog" in memory and memory["bus_watchdog"] == TRIPPED:
+        held = name in _GOALS or (name == "bus_watchdog" and value != 0)
+        if held and memory["bus_watchdog"] == TRIPPED:
             raise _Refusal(Error.RANGE)
         if name in _LIMITED and abs(value) > memory[_LIMITED[name]]:
             raise _Refusal(Error.LIMIT)

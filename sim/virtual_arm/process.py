@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import select
 import signal
 from collections.abc import Callable, Iterator
@@ -28,6 +29,9 @@ _TICK = 0.01
 """Arm seconds between two batches of physics while nobody asks anything; not below a wall millisecond."""
 
 _SHORTEST_TICK = 0.001
+_WAKING = 60e-6
+"""How late a process wakes up, on average: it asks to be woken so much before an answer is due [wall s]."""
+
 _FARTHEST_BEHIND = 0.1
 """More arm time than this is never caught up with: the arm is slower than asked for instead [s]."""
 
@@ -48,6 +52,7 @@ class Process:
         self._schedule = schedule
         self._wire = Wire(arm.chain, schedule, Random(seed))
         self._tick = max(_TICK, scale * _SHORTEST_TICK)
+        self._waking = scale * _WAKING
         self._origin = self._clock.now()
         self._stopped = False
         self._warned = False
@@ -59,7 +64,7 @@ class Process:
             HardwareError: the link cannot be made.
         """
         link = self._port.link
-        _ask_for_fine_timers()
+        _ask_to_be_punctual()
         with self._stopping_on_signals():
             control = Control(link)
             try:
@@ -97,7 +102,7 @@ class Process:
         arrival = self._wire.next_arrival
         if arrival is None:
             return self._tick
-        return min(max(arrival - self._now(), 0.0), self._tick)
+        return min(max(arrival - self._now() - self._waking, 0.0), self._tick)
 
     def _advance(self, now: float) -> None:
         behind = now - self._arm.time
@@ -112,7 +117,7 @@ class Process:
         self._arm.advance(now)
 
     def _deliver(self, now: float) -> None:
-        arrived = self._wire.take(now)
+        arrived = self._wire.take(now + self._waking)
         if arrived and self._port.is_plugged:
             self._port.write(arrived)
 
@@ -153,7 +158,10 @@ class Process:
                 signal.signal(number, handler)
 
 
-def _ask_for_fine_timers() -> None:
-    """Has the kernel wake this process on time: it may be 50 us late otherwise, half a short reply."""
+def _ask_to_be_punctual() -> None:
+    """Asks the kernel for what a servo has by nature: timers without slack (50 us otherwise, half a short reply), and
+    the processor before the programs that talk to it, where the user may have that."""
     with suppress(OSError):
         Path("/proc/self/timerslack_ns").write_text("1")
+    with suppress(OSError):
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hardware.calibration import CENTRE, TICKS_PER_TURN, JointCalibration
 from hardware.description import JointDescription, Protocol
 from hardware.errors import HardwareError
-from hardware.homing import LARGEST_TRAVEL, Homing, calibrated, centred, rehomed
+from hardware.homing import LARGEST_TRAVEL, Homing, calibrated, centred, rehomed, turned
 from hardware.sweep import JointSweep
 
 PROTOCOLS = st.sampled_from(("feetech", "dynamixel"))
@@ -121,3 +121,7 @@ def test_the_middle_of_the_range_is_the_middle_of_the_model(
     joint = calibrated(JointDescription("elbow", 3, "STS3215"), "3.10", homing, sign, (lower, lower + width))
     assert joint.radians((range_min + range_max) / 2) == pytest.approx(lower + width / 2)
     assert (joint.id, joint.homing_offset) == (3, -709)
+    other = turned(joint)
+    assert other.sign == -sign
+    assert other.radians((range_min + range_max) / 2) == pytest.approx(lower + width / 2)
+    assert turned(other).middle == pytest.approx(joint.middle)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hardware.arm.envelope import Envelope
@@ -55,6 +55,7 @@ def test_nothing_passes_before_a_position_is_known() -> None:
         Envelope(LIMITS).allowed(np.zeros(2), 0.01)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(-1e6, 1e6), st.floats(-1.0, 1.0)), min_size=1, max_size=30))
 def test_no_sequence_of_goals_leaves_the_range_or_the_speed(goals: list[tuple[float, float]]) -> None:
     envelope, last = begun(), np.zeros(2)

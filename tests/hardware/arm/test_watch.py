@@ -66,6 +66,14 @@ def test_a_joint_that_lags_or_rests_is_not_stuck() -> None:
     assert led(watch(), 0.0, 0.0, 1.0)[0] is None
 
 
+def test_a_joint_that_turns_round_is_not_stuck() -> None:
+    own = watch()
+    for now in np.arange(0.0, 0.4, 0.01):
+        goal = 0.05 - abs(now - 0.2) if now > 0.15 else now - 0.15
+        moved = replace(WELL, measured=now, position=np.array([-0.1 * (now - 0.2) ** 2, 0.0]))
+        assert own.fault(moved, np.array([0.3 * goal, 0.0])) is None
+
+
 def test_motion_before_a_new_beginning_does_not_count() -> None:
     own = watch()
     led(own, 0.0, 1.0, 0.06)

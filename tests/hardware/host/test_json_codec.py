@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from hardware.host.json_codec import MessageError, decode, encode
 from hardware.host.messages import (
     BusCounts,
     Close,
@@ -15,14 +16,11 @@ from hardware.host.messages import (
     HostState,
     HostStatistics,
     Message,
-    MessageError,
     Refused,
     Report,
     Started,
     Stop,
     TorqueOn,
-    decode,
-    encode,
 )
 from hardware.host.spread import Spread
 

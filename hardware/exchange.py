@@ -1,0 +1,193 @@
+"""A request and the statuses that answer it, on a line where replies come late, twice, damaged or not at all.
+
+A status counts only from an id that was asked and with exactly the length that was asked for. As nothing else
+tells the reply to this request from a late one to the request before, no two requests in a row ask for the same
+length where there is room for more (`reply_length`). Bytes on a serial line keep their order, so the first reply
+to a request proves that nothing older is still to come.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from hardware.codec.frame import Frame, FrameParser, Request
+from hardware.transport import Transport
+
+PATIENCE: Sequence[float] = (0.01, 0.05)
+"""How much later than the wire explains a reply may be, at the first try and at the repetition [wall s].
+
+A lost reply is to cost a control loop little; a busy computer is to cost no more than a repetition.
+"""
+
+_LONGEST_DELAY = 254 * 2e-6  # s, the largest return delay a servo can be set to
+_QUIET = 0.002  # wall s of silence after which a late reply is no longer waited for
+_SETTLE = 0.1  # wall s, the same where the next reply could be mistaken for a late one
+_HEARD = 4096  # bytes, more than 253 servos send
+_ROUND_TRIPS = 1000
+
+
+class Codec(Protocol):
+    """A wire format: the modules `hardware.codec.feetech` and `hardware.codec.dynamixel`."""
+
+    @property
+    def STATUS_OVERHEAD(self) -> int:
+        """Bytes of a status beside its data."""
+
+    def encode_request(self, id: int, instruction: int, parameters: bytes = b"") -> bytes:
+        """The bytes of a request."""
+
+    def Parser(self, longest: int) -> FrameParser:
+        """What finds the frames."""
+
+    def refusal(self, error: int) -> str | None:
+        """Why the servo did not carry out what it was asked for, or None where it did."""
+
+
+@dataclass
+class Statistics:
+    """What happened on a bus since it was opened.
+
+    Attributes:
+        requests: sent, those that nobody answers included.
+        retries: of them, repetitions.
+        timeouts: requests for which a reply was missing at the deadline.
+        checksum_errors: frames that failed their checksum.
+        stale_bytes: thrown away, since they answered nothing that was asked then.
+        rejected: good frames that answered another request, or the same one twice.
+        echoes: of our own requests.
+        round_trips: from a request to the last of its replies, the newest ones [arm s].
+    """
+
+    requests: int = 0
+    retries: int = 0
+    timeouts: int = 0
+    checksum_errors: int = 0
+    stale_bytes: int = 0
+    rejected: int = 0
+    echoes: int = 0
+    round_trips: deque[float] = field(default_factory=lambda: deque(maxlen=_ROUND_TRIPS))
+
+
+class Exchange:
+    """Requests and answers on one port. Not to be shared between threads."""
+
+    def __init__(self, transport: Transport, codec: Codec) -> None:
+        self.transport, self.codec = transport, codec
+        self.statistics = Statistics()
+        self._outstanding: set[int] = set()  # lengths of replies that may still come
+        self._unanswered = False  # since the last reply
+
+    def reply_length(self, count: int, room: int) -> int:
+        """How many bytes to ask for where `count` are wanted and up to `room` behind them may be read along.
+
+        The fewest that no reply has that may still come.
+
+        Raises:
+            Disconnected: the port is gone. So for every method.
+        """
+        for length in range(count, count + room + 1):
+            if length not in self._outstanding:
+                return length
+        if self._unanswered:
+            self._wait_out(_SETTLE)
+        return count
+
+    def send(self, request: Request) -> None:
+        """Sends what nobody answers."""
+        self.statistics.requests += 1
+        self.statistics.stale_bytes += self.transport.flush()
+        self.transport.write(self.codec.encode_request(*request))
+
+    def ask(
+        self,
+        request: Request,
+        ids: Sequence[int],
+        count: int,
+        late: float = PATIENCE[0],
+        length: int | None = None,
+    ) -> dict[int, Frame]:
+        """The statuses that answer `request`, by id: with `count` bytes of data, or a refusal.
+
+        Those that are missing `late` [wall s] after the wire explains it, or arrived damaged, are left out. Where
+        one status holds the data of several servos, `length` is that of all of it.
+        """
+        begun = self.transport.clock.now()
+        self.send(request)
+        self._outstanding.add(count)
+        data = count if length is None else length
+        deadline = self._deadline(request, len(ids), data, late)
+        found, timed_out = self._collect(request, ids, data, deadline)
+        if found:
+            self.statistics.round_trips.append(self.transport.clock.now() - begun)
+            self._outstanding, self._unanswered = {count}, False
+        if timed_out:
+            self.statistics.timeouts += 1
+            self._unanswered = True
+            self._wait_out(_QUIET)
+        return found
+
+    def listen(self, request: Request, seconds: float) -> tuple[list[Frame], int]:
+        """The statuses that come within `seconds` [arm s] of `request`, and how many bytes belonged to no frame."""
+        self.send(request)
+        parser = self.codec.Parser(longest=_HEARD)
+        frames = parser.feed(self.transport.read(_HEARD, self.transport.clock.now() + seconds)) + parser.end()
+        return [
+            frame for frame in frames if frame.is_status is not False and not _is_echo(frame, request)
+        ], parser.skipped
+
+    def _collect(
+        self, request: Request, ids: Sequence[int], count: int, deadline: float
+    ) -> tuple[dict[int, Frame], bool]:
+        """What came of the replies, and whether the others were waited for in vain."""
+        size = self.codec.STATUS_OVERHEAD + count
+        sent = len(self.codec.encode_request(*request))
+        # Stuffing makes a status longer by a third at most; our own request may come back.
+        parser = self.codec.Parser(longest=max(size + size // 3, sent))
+        found: dict[int, Frame] = {}
+        timed_out = False
+        while missing := size * (len(ids) - len(found)):
+            if parser.pending == 0 and parser.skipped >= missing:
+                break  # the missing replies have come, damaged
+            data = self.transport.read(max(1, missing - parser.pending), deadline)
+            self._accept(parser.feed(data), request, ids, count, found)
+            if len(found) < len(ids) and self.transport.clock.now() >= deadline:
+                self._accept(parser.end(), request, ids, count, found)
+                timed_out = len(found) < len(ids)
+                break
+        self.statistics.checksum_errors += parser.checksum_errors
+        return found, timed_out
+
+    def _accept(
+        self, frames: Iterable[Frame], request: Request, ids: Sequence[int], count: int, found: dict[int, Frame]
+    ) -> None:
+        for frame in frames:
+            if _is_echo(frame, request):
+                self.statistics.echoes += 1
+            elif (
+                frame.is_status is not False
+                and frame.id in ids
+                and frame.id not in found
+                and (len(frame.parameters) == count or (not frame.parameters and self.codec.refusal(frame.code)))
+            ):
+                found[frame.id] = frame
+            else:
+                self.statistics.rejected += 1
+
+    def _deadline(self, request: Request, servos: int, count: int, late: float) -> float:
+        """When so many statuses with `count` bytes of data are overdue, if `request` is sent now [arm s]."""
+        sent = len(self.codec.encode_request(*request))
+        wire = self.transport.wire_time(sent + servos * (self.codec.STATUS_OVERHEAD + count))
+        unpunctual = self.transport.clock.scale * (self.transport.latency + late)
+        return self.transport.clock.now() + wire + servos * _LONGEST_DELAY + unpunctual
+
+    def _wait_out(self, quiet: float) -> None:
+        scale = self.transport.clock.scale
+        self.statistics.stale_bytes += self.transport.drain(scale * quiet, scale * max(quiet, PATIENCE[0]))
+
+
+def _is_echo(frame: Frame, request: Request) -> bool:
+    # On Feetech's wire an echoed read of two bytes looks like its own reply.
+    return (frame.id, frame.code, frame.parameters) == request
