@@ -157,10 +157,22 @@ class CalibrateKeys:
     export: str | None = _key("file to write the arm's calibration to, for LeRobot; nothing else is done", None)
 
 
+@dataclass
+class IdentifyKeys:
+    """Keys of `identify`."""
+
+    robot: Any = _key("the arm on a bus (group)")
+    safety: Any = _key("limits of the safety filters (group)")
+    log: str | None = _key("recording to fit; left out, the arm at robot.port is excited and recorded", None)
+    seed: int = _key("of the excitation", 0, least=0)
+    arm: str | None = _key(_ARM, None)
+    out: str = _key("folder to write; must not hold a run yet")
+
+
 PASSED_ON = {"compare": ("env.", "robot", "method.", "learner", "safety")}
 """How the overrides begin that a verb hands on to the runs it starts, in its key `overrides`."""
 
-SCHEMAS: dict[str, type[Common | CompareKeys | CalibrateKeys]] = {
+SCHEMAS: dict[str, type[Common | CompareKeys | CalibrateKeys | IdentifyKeys]] = {
     "collect": CollectKeys,
     "pretrain": PretrainKeys,
     "import-policy": ImportPolicyKeys,
@@ -169,6 +181,7 @@ SCHEMAS: dict[str, type[Common | CompareKeys | CalibrateKeys]] = {
     "demo": DemoKeys,
     "compare": CompareKeys,
     "calibrate": CalibrateKeys,
+    "identify": IdentifyKeys,
 }
 
 
