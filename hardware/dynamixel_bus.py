@@ -13,7 +13,7 @@ _GIVE_UP_FAST = 3
 
 
 class DynamixelFamily:
-    """The vendor's own ways, as `hardware.bus.Family` wants them.
+    """The vendor's own ways, as `hardware.family.Family` wants them.
 
     Args:
         fast: whether every servo knows fast sync read. After three failures in a row it is not tried again: one

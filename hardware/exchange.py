@@ -126,7 +126,7 @@ class Exchange:
         begun = self.transport.clock.now()
         sent = self.send(request)
         size = self.codec.STATUS_OVERHEAD + (count if length is None else length)
-        deadline = begun + self._bound(sent + size * len(ids), len(ids), late)
+        deadline = begun + self._allowance(sent + size * len(ids), len(ids), late)
         # Stuffing makes a status longer by a third at most; our own request may come back.
         parser = self.codec.Parser(longest=max(size + size // 3, sent))
         found, timed_out = self._collect(parser, request, ids, size, deadline)
@@ -185,7 +185,7 @@ class Exchange:
             else:
                 self.statistics.rejected += 1
 
-    def _bound(self, count: int, servos: int, late: float) -> float:
+    def _allowance(self, count: int, servos: int, late: float) -> float:
         """How long `count` bytes both ways and so many statuses may take [arm s]; `late` as in `ask`."""
         unpunctual = self.transport.clock.scale * (self.transport.latency + late)
         return self.transport.wire_time(count) + servos * _LONGEST_DELAY + unpunctual

@@ -14,7 +14,7 @@ _VERSION_BYTES = 5  # firmware major and minor, byte order, model number
 
 
 class FeetechFamily:
-    """The vendor's own ways, as `hardware.bus.Family` wants them."""
+    """The vendor's own ways, as `hardware.family.Family` wants them."""
 
     codec = feetech
 

@@ -56,20 +56,12 @@ class Memories:
 
         What a joint reply leaves out is asked for alone, since servos behind a silent one may be silent as well.
         """
-        found: dict[int, Block] = {}
-        patience = self._exchange.patience
-        if all(self._servos[id].has_sync_read for id in ids):
-            found, patience = self._read_jointly(ids, begin, end), patience[:1]
-            if not found:
-                return {}
-        for id in ids:
-            if id not in found:
-                self._exchange.statistics.retries += len(found) > 0
-                with suppress(Refused):
-                    block = self.read(id, begin, end, patience)
-                    if block is not None:
-                        found[id] = block
-        return found
+        if not all(self._servos[id].has_sync_read for id in ids):
+            return self._read_each(ids, begin, end, self._exchange.patience)
+        found = self._read_jointly(ids, begin, end)
+        missing = [id for id in ids if id not in found] if found else []
+        self._exchange.statistics.retries += len(missing)
+        return found | self._read_each(missing, begin, end, self._exchange.patience[:1])
 
     def write(self, id: int, begin: int, data: bytes, what: str, repeat: bool) -> bool:
         """Writes a block; whether anything shows that the servo has taken it.
@@ -115,6 +107,15 @@ class Memories:
             if found:
                 return found
         return {}
+
+    def _read_each(self, ids: Sequence[int], begin: int, end: int, patience: Sequence[float]) -> dict[int, Block]:
+        found = {}
+        for id in ids:
+            with suppress(Refused):
+                block = self.read(id, begin, end, patience)
+                if block is not None:
+                    found[id] = block
+        return found
 
     def _window(self, id: int, begin: int, end: int) -> tuple[int, int]:
         """Where to begin to read, and how many bytes, to have those from `begin` to `end`.
