@@ -52,23 +52,25 @@ def processor_time(pid: int) -> float:
 def cost(protocol: str, scale: float) -> dict[str, Any]:
     """Shares of a core, and the time of a cycle beside the wire's."""
     goals, request, size = cycle(protocol)
-    with tempfile.TemporaryDirectory() as folder:
-        with LaunchedArm(Path(folder) / "port", protocol=protocol, time_scale=scale) as arm:
-            pid, took = arm.process.pid, []
-            time.sleep(1.0)
-            idle = processor_time(pid)
-            time.sleep(SECONDS)
-            idle = processor_time(pid) - idle
-            with serial.Serial(str(arm.link), 1_000_000, timeout=2.0) as port:
-                begun, busy = time.perf_counter(), processor_time(pid)
-                for number in range(round(SECONDS * HZ * scale)):
-                    at = time.perf_counter()
-                    port.write(goals + request)
-                    if len(port.read(size)) < size:
-                        raise RuntimeError("an answer is missing")
-                    took.append(time.perf_counter() - at)
-                    time.sleep(max(0.0, begun + (number + 1) / HZ / scale - time.perf_counter()))
-                busy = (processor_time(pid) - busy) / (time.perf_counter() - begun)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        LaunchedArm(Path(folder) / "port", protocol=protocol, time_scale=scale) as arm,
+        serial.Serial(str(arm.link), 1_000_000, timeout=2.0) as port,
+    ):
+        pid, took = arm.process.pid, []
+        time.sleep(1.0)
+        idle = processor_time(pid)
+        time.sleep(SECONDS)
+        idle = processor_time(pid) - idle
+        begun, busy = time.perf_counter(), processor_time(pid)
+        for number in range(round(SECONDS * HZ * scale)):
+            at = time.perf_counter()
+            port.write(goals + request)
+            if len(port.read(size)) < size:
+                raise RuntimeError("an answer is missing")
+            took.append(time.perf_counter() - at)
+            time.sleep(max(0.0, begun + (number + 1) / HZ / scale - time.perf_counter()))
+        busy = (processor_time(pid) - busy) / (time.perf_counter() - begun)
     wire = (len(goals) + len(request) + size) * 10 / 1_000_000 / scale
     middle, most = np.percentile(took, (50, 99))
     return {
