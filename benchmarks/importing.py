@@ -81,8 +81,8 @@ def exported(clone: Clone, weights: Path, out: Path) -> dict[str, list[str]]:
 
 
 def _sac(clone: Clone, out: Path) -> list[str]:
-    import gymnasium  # noqa: PLC0415 - optional together with the next
-    from stable_baselines3 import SAC  # noqa: PLC0415
+    import gymnasium  # noqa: PLC0415 - needed with the next only
+    from stable_baselines3 import SAC  # noqa: PLC0415 - optional, no dependency of the project
 
     class Spaces(gymnasium.Env):
         observation_space = gymnasium.spaces.Box(-np.inf, np.inf, SIZES[:1], np.float32)

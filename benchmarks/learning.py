@@ -23,26 +23,26 @@ from typing import Any
 from machine import RESULTS, commit, machine
 
 from porl_robot.analysis.statistics import wilson
+from porl_robot.verbs.cells import demonstrations_for
 
 PROGRAM = Path(sys.executable).parent / "porl-robot"
 
 
 @dataclass(frozen=True)
 class Task:
-    """One row of the table: how long, how many demonstrations, which methods (the goal's own first)."""
+    """One row of the table: how long, which methods (the goal's own first)."""
 
     env: str
     steps: int
-    demonstrations: int
     methods: tuple[str, ...]
 
 
 TASKS = {
     task.env: task
     for task in (
-        Task("arm_reach", 6_000, 100, ("porl", "porl_anchored", "sac_naive")),
-        Task("arm_lift", 12_000, 40, ("porl_anchored", "porl", "sac_naive")),
-        Task("robosuite_lift", 10_000, 100, ("porl_anchored", "porl", "sac_naive")),
+        Task("arm_reach", 6_000, ("porl", "porl_anchored", "sac_naive")),
+        Task("arm_lift", 12_000, ("porl_anchored", "porl", "sac_naive")),
+        Task("robosuite_lift", 10_000, ("porl_anchored", "porl", "sac_naive")),
     )
 }
 
@@ -62,7 +62,7 @@ class Run:
         log, policy, out = base / "demonstrations", base / "cloned", base / self.method
         yield (
             log,
-            ["collect", env, "skill=degraded", f"episodes={self.task.demonstrations}", seed, f"out={log}"],
+            ["collect", env, "skill=degraded", f"episodes={demonstrations_for(self.task.env)}", seed, f"out={log}"],
         )
         yield policy, ["pretrain", env, f"log={log}", seed, f"out={policy}"]
         steps = f"steps={self.task.steps}"

@@ -30,7 +30,7 @@ class ReachDemonstrator:
         return self._skill.spoiled(self._towards(self._env.goal + self._skill.offset))
 
     def _towards(self, waypoint: FloatArray) -> FloatArray:
-        arm, position = self._env.arm, self._env.robot_state().position
+        arm, position = self._env.kinematics, self._env.robot_state().position
         error = waypoint - arm.tool_position(position)
         error *= min(1.0, _LONGEST_STEP / max(float(np.linalg.norm(error)), 1e-9))
         jacobian = arm.tool_jacobian(position)[:3, :MOVED]

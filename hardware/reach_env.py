@@ -23,7 +23,7 @@ class ReachEnv(RobotEnv):
         speed: share of the arm's velocity, acceleration and jerk limits that may be used, in (0, 1].
 
     Attributes:
-        arm: kinematics of the arm.
+        kinematics: of the arm.
         task: what is to be done.
         goal: of this episode, shape (3,) [m].
 
@@ -41,14 +41,14 @@ class ReachEnv(RobotEnv):
     ) -> None:
         if not 0.0 < speed <= 1.0:
             raise ValueError(f"speed {speed} is outside (0, 1]")
-        self.arm = kinematics_of(robot)
-        self.task = Reach(self.arm, *(ranges or (self.arm.lower, self.arm.upper)))
+        self.kinematics = kinematics_of(robot)
+        self.task = Reach(self.kinematics, *(ranges or (self.kinematics.lower, self.kinematics.upper)))
         self.goal: FloatArray = np.zeros(3)
         self.observation_space = box(-np.inf, np.inf, OBSERVATION_SIZE)
         self.action_space = box(-1.0, 1.0, MOVED)
-        every = np.ones(len(self.arm.names))
+        every = np.ones(len(self.kinematics.names))
         self.limits = JointLimits(
-            names=self.arm.names,
+            names=self.kinematics.names,
             lower=self.task.lower,
             upper=self.task.upper,
             velocity=speed * robot.velocity * every,

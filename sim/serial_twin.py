@@ -40,7 +40,7 @@ class SerialTwin(ReachEnv):
         super().__init__(robot, speed=speed)
         self._model = mujoco.MjModel.from_xml_path(str(robot.model))
         self._data = mujoco.MjData(self._model)
-        joints = [self._model.joint(name).id for name in self.arm.names]
+        joints = [self._model.joint(name).id for name in self.kinematics.names]
         self._qpos, self._dof = self._model.jnt_qposadr[joints], self._model.jnt_dofadr[joints]
         self._cycles = _whole(robot.bus_hz / self.control_hz, f"robot.bus_hz={robot.bus_hz:g}", self.control_hz)
         self._substeps = _whole(1.0 / (robot.bus_hz * self._model.opt.timestep), "the model's timestep", robot.bus_hz)
@@ -80,7 +80,7 @@ class SerialTwin(ReachEnv):
 
     def _in_ticks(self, position: FloatArray) -> FloatArray:
         """`position` (n,) as far as the encoders tell it."""
-        middle = self.arm.middle
+        middle = self.kinematics.middle
         quantised: FloatArray = middle + np.round((position - middle) / _TICK) * _TICK
         return quantised
 

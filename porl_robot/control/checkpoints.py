@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 
 from porl_robot.control.run_state import RunState
@@ -19,6 +20,8 @@ from porl_robot.learner.state import PRIORITIES
 from porl_robot.policy.checkpoint import save_policy
 
 FOLDER = "checkpoints"
+_log = logging.getLogger(__name__)
+
 _LEARNER = "learner.safetensors"
 _RUN = "run.json"
 
@@ -48,15 +51,26 @@ def save_checkpoint(out: Path, run: RunState, learner: Learner) -> None:
 
 
 def newest_checkpoint(out: Path) -> Checkpoint:
-    """The last whole checkpoint.
+    """The last whole checkpoint. Passing over damaged ones is warned of; what they measured is not measured again.
 
     Raises:
-        UserError: there is none.
+        UserError: there is none; where all are damaged, it is that of the newest.
     """
-    folders = sorted(f for f in (out / FOLDER).glob("*") if f.suffix != ".new")
+    folders = sorted((f for f in (out / FOLDER).glob("*") if f.suffix != ".new"), reverse=True)
     if not folders:
         raise UserError(f"{out}: holds no checkpoint to resume from; give the out folder of a fine-tuning run")
-    return Checkpoint(_read(folders[-1])[0], folders[-1])
+    damage: list[UserError] = []
+    for folder in folders:
+        try:
+            checkpoint = Checkpoint(_read(folder)[0], folder)
+            _require_whole(folder / _LEARNER)
+        except UserError as error:
+            damage.append(error)
+            continue
+        if damage:
+            _log.warning("%s; going on from the checkpoint of step %d", damage[0], checkpoint.run.env_steps)
+        return checkpoint
+    raise damage[0]
 
 
 def restore_learner(checkpoint: Checkpoint, learner: Learner) -> None:
@@ -81,6 +95,15 @@ def restore_learner(checkpoint: Checkpoint, learner: Learner) -> None:
     except (OSError, SafetensorError, KeyError, ValueError, RuntimeError) as error:
         raise UserError(f"{path}: cannot be resumed from ({error})") from error
     _, learner.critic_updates, learner.actor_updates = _read(checkpoint.folder)
+
+
+def _require_whole(path: Path) -> None:
+    """Refuses a file of tensors that is cut short or has no readable header; reads no more than that."""
+    try:
+        with safe_open(path, "pt"):
+            pass
+    except (OSError, SafetensorError) as error:
+        raise UserError(f"{path}: cannot be resumed from ({error})") from error
 
 
 def _read(folder: Path) -> tuple[RunState, int, int]:

@@ -19,7 +19,7 @@ from porl_robot.methods.behaviours import ModeOf
 from porl_robot.methods.critics import action_values, spread
 from porl_robot.methods.method import Method
 from porl_robot.methods.networks import Networks, Shape
-from porl_robot.methods.replay_plans import AdvantageAndDensity, DensityRatio, ReplayPlan
+from porl_robot.methods.replay_plans import Prioritised, ReplayPlan
 from porl_robot.methods.schedules import Progress
 from porl_robot.methods.targets import return_bounds
 from porl_robot.methods.warm_up import Fit, rank_correlation
@@ -125,9 +125,7 @@ class Learner:
         self._reward_bounds = reward_bounds
         self._update = update_function(config.backend)
         plan = method.replay
-        self._priorities = (
-            Priorities(plan, self.state, buffer) if isinstance(plan, DensityRatio | AdvantageAndDensity) else None
-        )
+        self._priorities = Priorities(plan, self.state, buffer) if isinstance(plan, Prioritised) else None
         self._weights: dict[str, float] = {}
         self._weighed_episodes = -1
         self.critic_updates = 0

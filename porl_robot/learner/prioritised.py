@@ -7,7 +7,7 @@ from torch import Tensor
 
 from porl_robot.learner.state import LearnerState
 from porl_robot.learner.update import normalised, step_groups
-from porl_robot.methods.replay_plans import AdvantageAndDensity, DensityRatio, density_loss
+from porl_robot.methods.replay_plans import Prioritised, density_loss
 from porl_robot.replay.buffer import Batch, ReplayBuffer
 
 _ROWS = 256
@@ -21,7 +21,7 @@ class Priorities:
         buffer: its offline rows are one side of the classifier.
     """
 
-    def __init__(self, plan: DensityRatio | AdvantageAndDensity, state: LearnerState, buffer: ReplayBuffer) -> None:
+    def __init__(self, plan: Prioritised, state: LearnerState, buffer: ReplayBuffer) -> None:
         self._plan, self._state, self._buffer = plan, state, buffer
         self._state.networks["priority"]["largest"].fill_(plan.first(buffer.offline))
 

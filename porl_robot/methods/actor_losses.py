@@ -219,26 +219,35 @@ class AdvantageWeighted:
         return {}
 
     def draw(self, shape: Shape, rng: torch.Generator) -> Tensors:
+        # Whether used or not: the rest of a run's random numbers does not depend on baseline and proposals.
         choice = torch.rand(shape.batch, generator=rng, device=rng.device)
         return {"action": normal(rng, 1, shape.batch, shape.action), "choice": choice}
 
     def __call__(self, networks: Networks, rows: Batch, noise: Tensors, context: Context) -> ActorTerms:
         with torch.no_grad():
-            (sampled,), _ = sampled_actions(networks["actor"], rows.observation, noise["action"])
-            action = self._proposal(networks, rows, sampled, noise["choice"])
+            action = rows.action if self.proposals == "data" else self._composite(networks, rows, noise)
             advantage = action_values(networks["targets"], rows.observation, action).amin(0)
-            if self.baseline == "value":
-                advantage = advantage - values(networks["value"], rows.observation)[0]
-            else:
-                advantage = advantage - action_values(networks["targets"], rows.observation, sampled).amin(0)
+            advantage = advantage - self._baseline(networks, rows, noise)
             weight = (advantage / self.temperature).exp().clamp(max=self.largest_weight)
         mean, log_std = distribution(networks["actor"], rows.observation)
         return ActorTerms(-(weight * log_density(mean, log_std, action)).mean(), advantage.mean())
 
-    def _proposal(self, networks: Networks, rows: Batch, sampled: Tensor, choice: Tensor) -> Tensor:
-        if self.proposals == "data":
-            return rows.action
+    def _baseline(self, networks: Networks, rows: Batch, noise: Tensors) -> Tensor:
+        """The values that advantages are counted from, (B,)."""
+        if self.baseline == "value":
+            return values(networks["value"], rows.observation)[0]
+        return action_values(networks["targets"], rows.observation, _sampled(networks, rows, noise)).amin(0)
+
+    def _composite(self, networks: Networks, rows: Batch, noise: Tensors) -> Tensor:
+        """A sampled action or the reference's mode, drawn by their values, (B, A)."""
+        sampled = _sampled(networks, rows, noise)
         reference = distribution(networks["reference"], rows.observation)[0].tanh()
         value = action_values(networks["targets"], rows.observation, torch.stack([sampled, reference])).amin(0)
-        take_reference = choice < torch.sigmoid(self.inverse_temperature * (value[1] - value[0]))
+        take_reference = noise["choice"] < torch.sigmoid(self.inverse_temperature * (value[1] - value[0]))
         return torch.where(take_reference[:, None], reference, sampled)
+
+
+def _sampled(networks: Networks, rows: Batch, noise: Tensors) -> Tensor:
+    """An action of each state, (B, A)."""
+    actions, _ = sampled_actions(networks["actor"], rows.observation, noise["action"])
+    return actions[0]

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from porl_robot.methods.critics import action_values, spread, values
+from porl_robot.methods.critics import action_values, spread
 from porl_robot.methods.networks import Networks
 from porl_robot.policy.network import distribution
 from porl_robot.replay.buffer import Batch
@@ -125,9 +125,7 @@ class DensityRatio:
 
     def refreshed(self, networks: Networks, rows: Batch, indices: Tensor, offline: int) -> Tensor:
         """New priorities (N,) of normalised rows (N,) at `indices`."""
-        softened = (self.exponent * log_ratio(networks, rows)).exp()
-        old = indices < offline
-        mean = softened[old].mean() if bool(old.any()) else softened.mean()
+        softened, mean = _softened_ratio(networks, rows, indices < offline, self.exponent)
         return (softened / mean).clamp(1e-3, 1e3)
 
 
@@ -176,12 +174,12 @@ class AdvantageAndDensity:
         basis = bound[old] if int(old.sum()) > 1 else bound
         score = ((bound - basis.mean()) / basis.std().clamp_min(1e-6)).clamp(-3.0, 3.0)
         priority = (self.temperature * score).exp()
-        softened = (self.exponent * log_ratio(networks, rows)).exp()
-        scale = softened[old].mean() if bool(old.any()) else softened.mean()
-        return torch.where(old, priority * softened / scale, priority).clamp(1e-5, 1e5)
+        softened, mean = _softened_ratio(networks, rows, old, self.exponent)
+        return torch.where(old, priority * softened / mean, priority).clamp(1e-5, 1e5)
 
 
 Prioritised = DensityRatio | AdvantageAndDensity
+"""The plans that keep a priority for every row."""
 
 
 def share(offline: int, online: int, count: int, offline_share: float) -> int:
@@ -193,8 +191,7 @@ def share(offline: int, online: int, count: int, offline_share: float) -> int:
 
 def log_ratio(networks: Networks, rows: Batch) -> Tensor:
     """Log of online over offline density (N,), clipped to +-5, by the classifier `density`."""
-    inputs = torch.cat([rows.observation, rows.action], -1)
-    return values(networks["density"], inputs)[0].clamp(-5.0, 5.0)
+    return _logit(networks, rows).clamp(-5.0, 5.0)
 
 
 def density_loss(networks: Networks, offline: Batch, online: Batch) -> Tensor:
@@ -202,9 +199,18 @@ def density_loss(networks: Networks, offline: Batch, online: Batch) -> Tensor:
 
     It has the optimum of the published variational bound and does not die as its ReLU output can.
     """
-    old = values(networks["density"], torch.cat([offline.observation, offline.action], -1))[0]
-    new = values(networks["density"], torch.cat([online.observation, online.action], -1))[0]
-    return F.softplus(old).mean() + F.softplus(-new).mean()
+    return F.softplus(_logit(networks, offline)).mean() + F.softplus(-_logit(networks, online)).mean()
+
+
+def _logit(networks: Networks, rows: Batch) -> Tensor:
+    """Of the classifier `density` (N,)."""
+    return action_values(networks["density"], rows.observation, rows.action)[0]
+
+
+def _softened_ratio(networks: Networks, rows: Batch, old: Tensor, exponent: float) -> tuple[Tensor, Tensor]:
+    """`w^exponent` (N,), and its mean over the offline rows, those in the mask `old` (N,); over all without any."""
+    softened = (exponent * log_ratio(networks, rows)).exp()
+    return softened, softened[old].mean() if bool(old.any()) else softened.mean()
 
 
 def _stride(offline: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from porl_robot.env import FloatArray
+from porl_robot.policy.descent import Descent
 from porl_robot.policy.network import (
     Parameters,
     distribution,
@@ -19,7 +20,7 @@ from porl_robot.policy.network import (
     to_policy,
     trainable,
 )
-from porl_robot.policy.spec import STD_FLOOR, Policy, PolicySpec
+from porl_robot.policy.spec import Policy, PolicySpec
 
 ACTION_CLIP = 0.99
 """Actions are clamped to this before the inverse tanh, which is infinite at 1."""
@@ -53,13 +54,8 @@ class CloningConfig:
     patience: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("batch_size", "validate_every", "steps"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} {getattr(self, name)} must be at least 1")
-        if not self.hidden or min(self.hidden) < 1:
-            raise ValueError(f"hidden {list(self.hidden)} must be widths of at least 1")
-        if not self.learning_rate > 0.0:
-            raise ValueError(f"learning_rate {self.learning_rate} must be positive")
+        counts = {name: getattr(self, name) for name in ("batch_size", "validate_every", "steps")}
+        require_recipe(self.hidden, self.learning_rate, counts)
         if not 0.0 <= self.validation_share <= 1.0:
             raise ValueError(f"validation_share {self.validation_share} is outside [0, 1]")
         if self.patience is not None and self.patience < self.validate_every:
@@ -100,24 +96,15 @@ def clone(
     rng = torch.Generator().manual_seed(seed)
     held_out = _held_out_rows(episode_ends, config.validation_share, seed)
     train, validation = (action_tensors(observations[rows], actions[rows]) for rows in (~held_out, held_out))
-    parameters = random_parameters(spec, rng)
-    parameters["observation.mean"] = train[0].mean(0)
-    parameters["observation.std"] = train[0].std(0).clamp_min(STD_FLOOR)
+    parameters = random_parameters(spec, rng, train[0])
     train, validation = ((normalise(parameters, observation), action) for observation, action in (train, validation))
-    weights = list(trainable(parameters).values())
-    for weight in weights:
-        weight.requires_grad_()
-    optimizer = torch.optim.Adam(weights, lr=config.learning_rate)
-    decay = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, total_iters=steps)
+    descent = Descent(trainable(parameters).values(), config.learning_rate, steps)
     kept = Cloned(to_policy(parameters, spec), 0, 0, float("nan"), float("inf"))
     step, train_loss = 0, float("nan")
     while step < steps and (config.patience is None or step - kept.kept_step < config.patience):
         rows = torch.randint(len(train[0]), (config.batch_size,), generator=rng)
         loss = negative_log_likelihood(parameters, train[0][rows], train[1][rows])
-        for weight, gradient in zip(weights, torch.autograd.grad(loss, weights), strict=True):
-            weight.grad = gradient
-        optimizer.step()
-        decay.step()
+        descent.step(loss)
         step += 1
         train_loss = loss.item() if step == 1 else 0.98 * train_loss + 0.02 * loss.item()
         if step % config.validate_every == 0 or step == steps:
@@ -127,6 +114,21 @@ def clone(
             if config.patience is None or validation_loss < kept.validation_loss:
                 kept = Cloned(to_policy(parameters, spec), step, step, train_loss, validation_loss)
     return replace(kept, steps=step, train_loss=train_loss)
+
+
+def require_recipe(hidden: tuple[int, ...], learning_rate: float, counts: Mapping[str, int]) -> None:
+    """Refuses what no actor can be made or trained with.
+
+    Raises:
+        ValueError: one of `counts`, by name, or a width of `hidden` is below 1, or the learning rate not positive.
+    """
+    for name, count in counts.items():
+        if count < 1:
+            raise ValueError(f"{name} {count} must be at least 1")
+    if not hidden or min(hidden) < 1:
+        raise ValueError(f"hidden {list(hidden)} must be widths of at least 1")
+    if not learning_rate > 0.0:
+        raise ValueError(f"learning_rate {learning_rate} must be positive")
 
 
 def negative_log_likelihood(parameters: Parameters, normalised: Tensor, before_tanh: Tensor) -> Tensor:

@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from porl_robot.env import FloatArray
-from porl_robot.policy.cloning import Cloned, action_tensors, negative_log_likelihood
+from porl_robot.policy.cloning import Cloned, action_tensors, negative_log_likelihood, require_recipe
+from porl_robot.policy.descent import Descent
 from porl_robot.policy.network import (
     Parameters,
     distribution,
@@ -25,7 +26,7 @@ from porl_robot.policy.network import (
     to_policy,
     trainable,
 )
-from porl_robot.policy.spec import STD_FLOOR, Policy, PolicySpec
+from porl_robot.policy.spec import Policy, PolicySpec
 
 QUANTILE = 0.9545
 """An episode scores the log-likelihood that this share of its steps exceeds."""
@@ -57,13 +58,8 @@ class CurriculumConfig:
     std: float = 0.3
 
     def __post_init__(self) -> None:
-        for name in ("batch_size", "steps_per_stage", "stages_per_epoch"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} {getattr(self, name)} must be at least 1")
-        if not self.hidden or min(self.hidden) < 1:
-            raise ValueError(f"hidden {list(self.hidden)} must be widths of at least 1")
-        if not self.learning_rate > 0.0:
-            raise ValueError(f"learning_rate {self.learning_rate} must be positive")
+        counts = {name: getattr(self, name) for name in ("batch_size", "steps_per_stage", "stages_per_epoch")}
+        require_recipe(self.hidden, self.learning_rate, counts)
         if self.steps < 0:
             raise ValueError(f"steps {self.steps} is negative")
         log_std_head(self.std)
@@ -118,26 +114,20 @@ def clone_by_curriculum(
     Deterministic given `seed` and `assess`.
     """
     rng = torch.Generator().manual_seed(seed)
-    parameters = random_parameters(spec, rng)
     observation, action = action_tensors(observations, actions)
-    parameters["observation.mean"] = observation.mean(0)
-    parameters["observation.std"] = observation.std(0).clamp_min(STD_FLOOR)
+    parameters = random_parameters(spec, rng, observation)
     parameters["log_std.weight"].zero_()
     parameters["log_std.bias"].fill_(log_std_head(config.std))
     observation = normalise(parameters, observation)
     weights = [tensor for name, tensor in trainable(parameters).items() if not name.startswith("log_std")]
-    for weight in weights:
-        weight.requires_grad_()
-    optimizer = torch.optim.Adam(weights, lr=config.learning_rate)
+    descent = Descent(weights, config.learning_rate)
 
     def train(rows: Tensor, steps: int) -> float:
         loss = torch.tensor(float("nan"))
         for _ in range(steps):
             drawn = rows[torch.randint(len(rows), (config.batch_size,), generator=rng)]
             loss = negative_log_likelihood(parameters, observation[drawn], action[drawn])
-            for weight, gradient in zip(weights, torch.autograd.grad(loss, weights), strict=True):
-                weight.grad = gradient
-            optimizer.step()
+            descent.step(loss)
         return loss.item()
 
     starts = [0, *episode_ends[:-1].tolist()]

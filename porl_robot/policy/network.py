@@ -8,9 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from porl_robot.env import FloatArray
 from porl_robot.policy.spec import (
     LOG_STD_RANGE,
     OBSERVATION_CLIP,
+    STD_FLOOR,
     Policy,
     PolicySpec,
     weight_shapes,
@@ -40,8 +42,11 @@ def trainable(parameters: Parameters) -> Parameters:
     return {name: tensor for name, tensor in parameters.items() if name not in _FROZEN}
 
 
-def random_parameters(spec: PolicySpec, rng: torch.Generator) -> Parameters:
-    """A fresh actor with torch's customary uniform +-1/sqrt(fan in) and unit observation statistics."""
+def random_parameters(spec: PolicySpec, rng: torch.Generator, observations: Tensor | None = None) -> Parameters:
+    """A fresh actor with torch's customary uniform +-1/sqrt(fan in), on the CPU.
+
+    Its observation statistics are those of `observations` (N, D), or zero and one.
+    """
     parameters: Parameters = {}
     for name, shape in weight_shapes(spec).items():
         if name in _FROZEN:
@@ -50,7 +55,15 @@ def random_parameters(spec: PolicySpec, rng: torch.Generator) -> Parameters:
         layer = name.removesuffix(".weight").removesuffix(".bias")
         fan_in = weight_shapes(spec)[f"{layer}.weight"][0]
         parameters[name] = (torch.rand(shape, generator=rng) * 2 - 1) / math.sqrt(fan_in)
+    if observations is not None:
+        parameters["observation.mean"] = observations.mean(0).cpu()
+        parameters["observation.std"] = observations.std(0).clamp_min(STD_FLOOR).cpu()
     return parameters
+
+
+def random_policy(spec: PolicySpec, seed: int, observations: Tensor | None = None) -> Policy:
+    """`random_parameters` as a policy, its weights drawn from `seed` alone."""
+    return to_policy(random_parameters(spec, torch.Generator().manual_seed(seed), observations), spec)
 
 
 def log_std_head(std: float) -> float:
@@ -66,11 +79,18 @@ def log_std_head(std: float) -> float:
     return math.log(share / (1.0 - share))
 
 
-def with_constant_std(policy: Policy, std: float) -> Policy:
-    """The policy with its log-std head reset to one constant: the mode stays, the sampled actions change."""
+def with_constant_std(policy: Policy, std: float | FloatArray) -> Policy:
+    """The policy with its log-std head reset to a constant, of all dimensions or of each (A,).
+
+    The mode stays, the sampled actions change.
+
+    Raises:
+        ValueError: see `log_std_head`.
+    """
     weights = dict(policy.weights)
     weights["log_std.weight"] = np.zeros_like(weights["log_std.weight"])
-    weights["log_std.bias"] = np.full_like(weights["log_std.bias"], log_std_head(std))
+    each = np.broadcast_to(std, weights["log_std.bias"].shape).tolist()
+    weights["log_std.bias"] = np.array([log_std_head(value) for value in each], np.float32)
     return Policy(policy.spec, weights)
 
 

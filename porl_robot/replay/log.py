@@ -130,16 +130,17 @@ def read_log(run_dir: Path) -> LogData:
     return LogData(path=run_dir, spec=folded.spec, **columns)
 
 
-def require_finite(log: LogData) -> None:
+def require_trainable(log: LogData) -> None:
     """What training asks of a log.
 
     Raises:
-        UserError: an observation or an action is NaN or infinite.
+        UserError: an observation or an action is NaN or infinite, or an action outside [-1, 1].
     """
-    problems = _non_finite(log)
+    problems = _row_problems(log)
     if problems:
         raise UserError(
-            f"{log.path / LOG_NAME}: {problems[0]}; expected finite observation.state and action in every row"
+            f"{log.path / LOG_NAME}: {problems[0]}; expected a finite observation.state and an action within [-1, 1] "
+            "in every row"
         )
 
 
@@ -277,18 +278,23 @@ def _require_covered(folded: ZarrLog, journal_rows: int) -> None:
             )
 
 
-def _non_finite(log: LogData) -> list[str]:
+def _row_problems(log: LogData) -> list[str]:
+    wrong = {
+        "data/observation.state: not finite": ~np.isfinite(log.observation),
+        "data/action: not finite": ~np.isfinite(log.action),
+        "data/action: outside [-1, 1]": np.abs(log.action) > 1.0,
+    }
     problems = []
-    for key, values in (("observation.state", log.observation), ("action", log.action)):
-        bad = np.flatnonzero(~np.isfinite(values).all(axis=1))
+    for problem, elements in wrong.items():
+        bad = np.flatnonzero(elements.any(axis=1))
         if len(bad):
             where = f"first in episode {log.episode_index[bad[0]]}, step {log.frame_index[bad[0]]}"
-            problems.append(f"data/{key}: not finite in {len(bad)} rows, {where}")
+            problems.append(f"{problem} in {len(bad)} rows, {where}")
     return problems
 
 
 def _data_problems(log: LogData) -> list[str]:
-    problems = _non_finite(log)
+    problems = _row_problems(log)
     lengths = np.diff(log.episode_ends, prepend=0)
     starts = np.repeat(log.episode_ends - lengths, lengths)
     marked = np.flatnonzero(log.terminated | log.truncated) + 1
@@ -302,6 +308,5 @@ def _data_problems(log: LogData) -> list[str]:
         "data/episode_index: does not count the episodes from 0": (
             np.array_equal(log.episode_index, np.repeat(np.arange(log.episodes), lengths))
         ),
-        "data/action: outside [-1, 1]": not np.any(np.abs(log.action) > 1.0),
     }
     return problems + [problem for problem, good in checks.items() if not good]

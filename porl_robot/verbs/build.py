@@ -10,7 +10,6 @@ import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
-from torch import Tensor
 
 from porl_robot.env import Demonstrator, RobotEnv
 from porl_robot.errors import UsageError, UserError
@@ -24,11 +23,8 @@ from porl_robot.policy.checkpoint import load_policy
 from porl_robot.policy.cloning import CloningConfig
 from porl_robot.policy.curriculum import CurriculumConfig
 from porl_robot.policy.importing.declaration import Declaration, Network
-from porl_robot.policy.network import random_parameters, to_policy
-from porl_robot.policy.spec import STD_FLOOR, Policy, PolicySpec
-from porl_robot.replay.log import log_info
+from porl_robot.replay.log import LogData, log_info, read_log, require_trainable
 from porl_robot.replay.record import LogSpec
-from porl_robot.seeds import Stream, derive
 from porl_robot.verbs.compose import CONFIG_NAME
 from porl_robot.verbs.kinds import require_kinds
 
@@ -159,7 +155,7 @@ def require_robot(config: DictConfig) -> None:
         made(config.robot, "robot")
     elif config.robot is not None:
         raise UsageError(
-            f"robot={config.robot.name}: env={config.env.name} has no arm on a bus; expected serial_reach or serial_twin"
+            f"robot={config.robot.name}: env={config.env.name} has no arm on a bus; serial_reach and serial_twin have"
         )
 
 
@@ -177,16 +173,13 @@ def require_port(config: DictConfig) -> None:
 
 
 def make_demonstrator(config: DictConfig, env: RobotEnv) -> Demonstrator:
-    """The scripted expert of `config.env` with the knobs of `config.skill`.
+    """The scripted expert of `config.env` with the knobs of `config.skill`; see `require_demonstrator`.
 
     Raises:
-        UsageError: the env has none, or not this skill.
+        UsageError: a knob is refused.
     """
-    require_demonstrator(config)
     skills = OmegaConf.to_container(config.env.skills)
     assert isinstance(skills, dict)
-    if config.skill not in skills:
-        raise UsageError(f"skill={config.skill}: expected {' or '.join(map(str, skills))}")
     skill = skills[config.skill]
     require_kinds({"_target_": config.env.demonstrator._target_, **skill}, f"env.skills.{config.skill}")
     demonstrator: Demonstrator = made(config.env.demonstrator, "env.demonstrator", env=env, **skill)
@@ -194,15 +187,18 @@ def make_demonstrator(config: DictConfig, env: RobotEnv) -> Demonstrator:
 
 
 def require_demonstrator(config: DictConfig) -> None:
-    """Refuses an env without a scripted expert.
+    """Refuses an env without a scripted expert, or one without the skill that `config` names, where it names one.
 
     Raises:
-        UsageError: names the envs that have one.
+        UsageError: names the envs, or the skills, that there are.
     """
     if config.env.demonstrator is None:
         paths = sorted((data_dir("configs") / "env").glob("*.yaml"))
         able = [path.stem for path in paths if OmegaConf.load(path).demonstrator is not None]
         raise UsageError(f"env={config.env.name}: has no scripted demonstrator; there is one for {', '.join(able)}")
+    skill = config.get("skill")
+    if skill is not None and skill not in config.env.skills:
+        raise UsageError(f"skill={skill}: expected {' or '.join(map(str, config.env.skills))}")
 
 
 def make_method(config: DictConfig) -> Method:
@@ -230,15 +226,6 @@ def make_pretraining(config: DictConfig) -> CloningConfig | CurriculumConfig | M
         raise UsageError(f"method={method.name}: only fine-tunes; pretrain accepts bc, coil, {', '.join(able)}")
     assert isinstance(method, CloningConfig | CurriculumConfig | Method)
     return method
-
-
-def random_policy(spec: PolicySpec, seed: int, observations: Tensor | None) -> Policy:
-    """An actor with random weights, its statistics those of `observations` (N, D), or zero and one."""
-    parameters = random_parameters(spec, torch.Generator().manual_seed(derive(seed, Stream.ACTOR)))
-    if observations is not None:
-        parameters["observation.mean"] = observations.mean(0).cpu()
-        parameters["observation.std"] = observations.std(0).clamp_min(STD_FLOOR).cpu()
-    return to_policy(parameters, spec)
 
 
 def make_declaration(config: DictConfig) -> Declaration:
@@ -283,7 +270,18 @@ def log_spec(env: RobotEnv) -> LogSpec:
     )
 
 
-def require_log_fit(spec: LogSpec, env: RobotEnv, where: str) -> None:
+def training_log(config: DictConfig) -> LogData:
+    """The log of `config.log`, to train on; `require_log_fit` is left to do once there is an env.
+
+    Raises:
+        UserError: it cannot be read, or holds what nothing can be learned from.
+    """
+    log = read_log(Path(config.log))
+    require_trainable(log)
+    return log
+
+
+def require_log_fit(log: LogData, env: RobotEnv) -> None:
     """Refuses a log of another task.
 
     Raises:
@@ -291,9 +289,9 @@ def require_log_fit(spec: LogSpec, env: RobotEnv, where: str) -> None:
     """
     own = log_spec(env)
     for name in ("env", "observation_size", "action_size", "control_hz"):
-        if getattr(spec, name) != getattr(own, name):
+        if getattr(log.spec, name) != getattr(own, name):
             raise UserError(
-                f"log {where}: its {name.replace('_', ' ')} is {getattr(spec, name)}, {env.name} has "
+                f"log {log.path}: its {name.replace('_', ' ')} is {getattr(log.spec, name)}, {env.name} has "
                 f"{getattr(own, name)}; give a log of {env.name}"
             )
 

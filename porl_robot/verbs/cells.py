@@ -23,7 +23,6 @@ critics come from the pre-training that the method names in its key `pretraining
 
 _CLONING = "bc"
 _DEMONSTRATIONS = {"arm_lift": 40}
-"""On this task, 100 clone into a policy that leaves little to learn."""
 _DEMONSTRATIONS_ELSEWHERE = 100
 
 
@@ -79,6 +78,11 @@ class Cell:
 
     def __str__(self) -> str:
         return f"{self.env} {self.method} seed {self.seed}"
+
+
+def demonstrations_for(env: str) -> int:
+    """How many episodes of the task to learn from: on arm_lift, 100 clone into a policy that leaves little to learn."""
+    return _DEMONSTRATIONS.get(env, _DEMONSTRATIONS_ELSEWHERE)
 
 
 def plan(config: DictConfig) -> list[Cell]:
@@ -178,12 +182,9 @@ class _Planner:
 
     def _demonstrations(self, env: str, seed: int) -> Step:
         settings = self._settings
-        episodes = settings.demonstrations or _DEMONSTRATIONS.get(env, _DEMONSTRATIONS_ELSEWHERE)
+        episodes = settings.demonstrations or demonstrations_for(env)
         chosen = (f"env={env}", f"skill={quoted(settings.skill)}", f"episodes={episodes}", *self._for_all)
-        config = self._config("collect", chosen)
-        require_demonstrator(config)
-        if settings.skill not in config.env.skills:
-            raise UsageError(f"skill={settings.skill}: expected {' or '.join(map(str, config.env.skills))}")
+        require_demonstrator(self._config("collect", chosen))
         return self._cached("collect", "demonstrations", chosen, seed)
 
     def _pretrained(self, env: str, seed: int, method: str, log: Step) -> Step:

@@ -27,11 +27,12 @@ from porl_robot.learner.networks_file import load_networks
 from porl_robot.methods.explorers import GuideThenLearner
 from porl_robot.methods.method import Method
 from porl_robot.policy.checkpoint import load_policy
-from porl_robot.policy.network import with_constant_std
+from porl_robot.policy.network import random_policy, with_constant_std
 from porl_robot.policy.spec import Policy, PolicySpec, require_fit
 from porl_robot.replay.buffer import ReplayBuffer
-from porl_robot.replay.log import LogData, read_log, repair_log, require_finite
+from porl_robot.replay.log import read_log, repair_log
 from porl_robot.replay.writer import LogWriter
+from porl_robot.seeds import Stream, derive
 from porl_robot.verbs.build import (
     ACTOR_HIDDEN,
     log_spec,
@@ -39,11 +40,11 @@ from porl_robot.verbs.build import (
     make_learner_config,
     make_method,
     new_out,
-    random_policy,
     require_inputs,
     require_log_fit,
     require_new_out,
     save_config,
+    training_log,
 )
 from porl_robot.verbs.terminal import Terminal
 
@@ -55,7 +56,7 @@ def run(config: DictConfig) -> int:
     require_inputs(method, config)
     given = load_policy(Path(config.policy)) if "policy" in method.requires else None
     found = load_networks(Path(config.policy), given) if given and "critics" in method.requires else None
-    offline = _offline_data(config) if "offline_data" in method.requires else None
+    offline = training_log(config) if "offline_data" in method.requires else None
     if config.resume is None:
         require_new_out(Path(config.out))
     with ExitStack() as opened:
@@ -65,7 +66,7 @@ def run(config: DictConfig) -> int:
         if isinstance(method.explorer, GuideThenLearner) and not env.has_success:
             raise UsageError(f"method={method.name} hands over by success, which {env.name} does not tell; take porl")
         if offline is not None:
-            require_log_fit(offline.spec, env, config.log)
+            require_log_fit(offline, env)
         spaces = int(env.observation_space.shape[0]), int(env.action_space.shape[0])
         buffer = ReplayBuffer(config.steps, *spaces, learner_config.device, offline)
         start = starting_policy(method, given, env, config.seed, buffer)
@@ -118,18 +119,13 @@ def starting_policy(method: Method, given: Policy | None, env: RobotEnv, seed: i
             hidden=ACTOR_HIDDEN,
             provenance={"method": "random", "seed": seed},
         )
-        start = random_policy(spec, seed, buffer.observations() if buffer.offline else None)
+        observations = buffer.observations() if buffer.offline else None
+        start = random_policy(spec, derive(seed, Stream.ACTOR), observations)
         if given is not None:
             seen = {name: given.weights[name] for name in ("observation.mean", "observation.std")}
             start = Policy(spec, {**start.weights, **seen})
     std = method.actor.initial_std
     return start if std is None else with_constant_std(start, std)
-
-
-def _offline_data(config: DictConfig) -> LogData:
-    log = read_log(Path(config.log))
-    require_finite(log)
-    return log
 
 
 def resume(out: Path, learner: Learner) -> tuple[RunState, int]:

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from omegaconf import DictConfig
 
 from porl_robot.analysis.summary import rate, write_summary
@@ -26,15 +27,15 @@ from porl_robot.errors import UsageError
 from porl_robot.policy.checkpoint import save_policy
 from porl_robot.policy.importing.agreement import ModeDifference, mode_difference
 from porl_robot.policy.importing.checks import require_usable
-from porl_robot.policy.importing.distil import Regression, begin, fit, with_residual_std
+from porl_robot.policy.importing.distil import Regression, fit, with_residual_std
 from porl_robot.policy.importing.load import load
 from porl_robot.policy.importing.mlp import convert
 from porl_robot.policy.importing.source import Source, seed_everything
 from porl_robot.policy.inference import PolicyRunner
+from porl_robot.policy.network import random_policy
 from porl_robot.policy.spec import Policy, PolicySpec
-from porl_robot.replay.log import read_log, require_finite
 from porl_robot.seeds import Stream, derive
-from porl_robot.verbs.build import make_declaration, make_env, new_out, require_log_fit, require_new_out
+from porl_robot.verbs.build import make_declaration, make_env, new_out, require_log_fit, require_new_out, training_log
 from porl_robot.verbs.evaluate import describe
 from porl_robot.verbs.recorded import Recorded, record
 from porl_robot.verbs.terminal import Terminal
@@ -96,8 +97,8 @@ def run(config: DictConfig) -> int:
         "tolerance": config.tolerance,
         "within_tolerance": difference.within(config.tolerance),
         "episodes": len(seeds),
-        **rate("source_success", shown.success, len(seeds)),
-        "source_return_mean": shown.return_mean,
+        **rate("source_success", shown.result.success, shown.result.episodes),
+        "source_return_mean": shown.result.return_mean,
         **rate("success", own.success, own.episodes),
         "return_mean": own.return_mean,
         "policy_hash": policy.hash,
@@ -120,9 +121,8 @@ def _logged(config: DictConfig, env: RobotEnv) -> list[Float32]:
     """The observations of every episode of the log, if there is one."""
     if config.log is None:
         return []
-    log = read_log(Path(config.log))
-    require_log_fit(log.spec, env, config.log)
-    require_finite(log)
+    log = training_log(config)
+    require_log_fit(log, env)
     return [log.observation[log.episode(index)] for index in range(log.episodes)]
 
 
@@ -164,7 +164,8 @@ def _distilled(config: DictConfig, env: RobotEnv, source: Source, logged: list[F
     seed = derive(config.seed, Stream.ACTOR)
     shown = [*logged, *_recorded(env, source, seeds[:count], "record more").observations]
     rows, labels = source.examples(shown, seed)
-    policy = begin(_spec(config, env, source, "distilled", tuple(config.hidden)), np.concatenate(shown), seed)
+    spec = _spec(config, env, source, "distilled", tuple(config.hidden))
+    policy = random_policy(spec, seed, torch.from_numpy(np.concatenate(shown)))
     with Terminal("distil", (config.rounds + 1) * config.steps, "steps") as terminal:
         for number in range(config.rounds + 1):
             if number > 0:

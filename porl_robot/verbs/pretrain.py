@@ -14,25 +14,26 @@ from porl_robot.analysis.summary import rate, write_summary
 from porl_robot.control.evaluation import evaluate, start_seeds
 from porl_robot.env import RobotEnv
 from porl_robot.errors import UserError
-from porl_robot.learner.learner import Learner
+from porl_robot.learner.learner import Learner, LearnerConfig
 from porl_robot.learner.networks_file import save_networks
 from porl_robot.methods.method import Method
 from porl_robot.policy.checkpoint import save_policy
 from porl_robot.policy.cloning import Cloned, CloningConfig, clone
 from porl_robot.policy.curriculum import CurriculumConfig, clone_by_curriculum
 from porl_robot.policy.inference import PolicyRunner
+from porl_robot.policy.network import random_policy
 from porl_robot.policy.spec import Policy, PolicySpec
 from porl_robot.replay.buffer import ReplayBuffer
-from porl_robot.replay.log import LogData, read_log, require_finite
-from porl_robot.seeds import Stream
+from porl_robot.replay.log import LogData
+from porl_robot.seeds import Stream, derive
 from porl_robot.verbs.build import (
     ACTOR_HIDDEN,
     make_learner_config,
     make_pretraining,
     make_simulation,
     new_out,
-    random_policy,
     require_log_fit,
+    training_log,
 )
 from porl_robot.verbs.terminal import Terminal
 
@@ -44,18 +45,17 @@ def run(config: DictConfig) -> int:
     """Trains and evaluates."""
     began = time.monotonic()
     method = make_pretraining(config)
-    make_learner_config(config)
-    log = read_log(Path(config.log))
-    require_finite(log)
+    learner_config = make_learner_config(config)
+    log = training_log(config)
     if log.episodes < 2:
         raise UserError(f"log {config.log}: holds {log.episodes} episodes, pre-training needs 2")
     with closing(make_simulation(config)) as env:
-        require_log_fit(log.spec, env, config.log)
+        require_log_fit(log, env)
         out = new_out(config)
         if "twin" in config.env:
             print(f"no arm is moved: success is that on the MuJoCo twin of {config.robot.name}")
         if isinstance(method, Method):
-            trained = _by_reinforcement(config, method, log, env, out)
+            trained = _by_reinforcement(config, method, learner_config, log, env, out)
         elif isinstance(method, CurriculumConfig):
             trained = _by_curriculum(config, method, log, env)
         else:
@@ -142,12 +142,13 @@ def _by_curriculum(config: DictConfig, curriculum: CurriculumConfig, log: LogDat
     return cloned
 
 
-def _by_reinforcement(config: DictConfig, method: Method, log: LogData, env: RobotEnv, out: Path) -> Cloned:
+def _by_reinforcement(
+    config: DictConfig, method: Method, learner_config: LearnerConfig, log: LogData, env: RobotEnv, out: Path
+) -> Cloned:
     """Trains actor and critics on the log alone, and saves the critics."""
-    learner_config = make_learner_config(config)
     spec = _spec(config, log, method.name, ACTOR_HIDDEN)
     buffer = ReplayBuffer(0, spec.observation_size, spec.action_size, learner_config.device, offline=log)
-    policy = random_policy(spec, config.seed, buffer.observations())
+    policy = random_policy(spec, derive(config.seed, Stream.ACTOR), buffer.observations())
     learner = Learner(method, learner_config, policy, buffer, env.reward_bounds, config.seed)
     steps = config.steps or method.offline_updates
     assert steps is not None

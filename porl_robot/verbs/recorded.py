@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
+from porl_robot.control.evaluation import EvaluationResult
 from porl_robot.control.rollout import Choice, episode
 from porl_robot.env import FloatArray, RobotEnv
 from porl_robot.replay.record import Source
@@ -22,13 +23,11 @@ class Recorded:
 
     Attributes:
         observations: of each episode, (T, D): those an action was chosen at.
-        success: share that succeeded; None where the task has no notion of success.
-        return_mean: mean undiscounted return.
+        result: their outcome.
     """
 
     observations: list[Float32]
-    success: float | None
-    return_mean: float
+    result: EvaluationResult
 
 
 def record(
@@ -52,5 +51,5 @@ def record(
         successes += transition.step.success is True
         observations.append(np.stack(rows))
         progress()
-    success = successes / len(seeds) if env.has_success else None
-    return Recorded(observations, success, returns / len(seeds))
+    result = EvaluationResult(len(seeds), successes if env.has_success else None, returns / len(seeds))
+    return Recorded(observations, result)

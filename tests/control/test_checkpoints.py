@@ -1,6 +1,7 @@
 """Checkpoints bring a learner back exactly, and say what is wrong with those that cannot."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -85,6 +86,40 @@ def test_damaged_counters_are_said(tmp_path, trained, content):
     save_checkpoint(tmp_path, RunState(env_steps=40), trained)
     (tmp_path / "checkpoints" / "000000040" / "run.json").write_text(content)
     with pytest.raises(UserError, match=r"run\.json"):
+        newest_checkpoint(tmp_path)
+
+
+DAMAGE = {
+    "no learner": ("learner.safetensors", lambda whole: None),
+    "empty learner": ("learner.safetensors", lambda whole: b""),
+    "zeroed learner": ("learner.safetensors", lambda whole: bytes(len(whole))),
+    "learner cut short": ("learner.safetensors", lambda whole: whole[:-1]),
+    "no counters": ("run.json", lambda whole: None),
+    "counters cut short": ("run.json", lambda whole: whole[:-1]),
+}
+
+
+def damage(folder, kind):
+    name, changed = DAMAGE[kind]
+    content = changed((folder / name).read_bytes())
+    (folder / name).unlink() if content is None else (folder / name).write_bytes(content)
+    return folder / name
+
+
+@pytest.mark.parametrize("kind", DAMAGE)
+def test_a_damaged_checkpoint_is_passed_over_and_said(tmp_path, trained, caplog, kind):
+    for steps in (20, 40, 60):
+        save_checkpoint(tmp_path, RunState(env_steps=steps), trained)
+    folders = sorted((tmp_path / "checkpoints").iterdir())
+    damaged = damage(folders[2], kind)
+    assert newest_checkpoint(tmp_path).run.env_steps == 40
+    (said,) = caplog.messages
+    assert said.startswith(f"{damaged}: cannot be resumed from (") and "\n" not in said
+    assert said.endswith("; going on from the checkpoint of step 40")
+    damage(folders[1], "no learner")
+    assert newest_checkpoint(tmp_path).folder == folders[0]
+    damage(folders[0], "no counters")
+    with pytest.raises(UserError, match=re.escape(str(damaged))):
         newest_checkpoint(tmp_path)
 
 

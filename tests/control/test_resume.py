@@ -106,6 +106,17 @@ def test_the_episode_that_a_crash_cut_is_not_bootstrapped_from(crash):
     assert len(crash.resumed.learner.buffer) == STEPS - 1
 
 
+def test_a_run_goes_on_from_an_older_checkpoint_where_the_newest_is_damaged(tmp_path, run_of, slider):
+    crashed(tmp_path, run_of, slider, "porl", 133)
+    newest = max((tmp_path / "cut" / "checkpoints").iterdir())
+    assert newest.name == "000000100"
+    (newest / "learner.safetensors").write_bytes(b"")
+    run = resumed(tmp_path / "cut", run_of, "porl")
+    assert run.state.env_steps == read_log(tmp_path / "cut").rows == STEPS
+    assert run.learner.actor_updates == STEPS - run.state.unfreeze_step
+    assert [point["env_steps"] for point in run.state.curve] == [0, 50, 150, 200]
+
+
 def test_a_crash_during_an_evaluation_repeats_it(tmp_path, run_of, slider):
     probed = slider()
     probe = run_of(tmp_path / "probe", steps=STEPS, eval_every=EVERY, measured=probed)

@@ -10,12 +10,13 @@ from porl_robot.policy.network import (
     log_std_head,
     normalise,
     random_parameters,
+    random_policy,
     to_parameters,
     to_policy,
     trainable,
     with_constant_std,
 )
-from porl_robot.policy.spec import PolicySpec
+from porl_robot.policy.spec import STD_FLOOR, PolicySpec
 
 SPEC = PolicySpec("arm_reach", 5, 3, 20.0, (64, 32))
 
@@ -60,6 +61,17 @@ def test_random_actor_follows_its_seed_and_its_bounds():
     assert torch.equal(first["observation.std"], torch.ones(5))
 
 
+def test_a_random_actor_can_take_its_statistics_from_observations():
+    observations = torch.randn(50, 5, generator=torch.Generator().manual_seed(0)) * 3.0 + 1.0
+    observations[:, 4] = 7.0
+    plain, seeing = random_policy(SPEC, 1), random_policy(SPEC, 1, observations)
+    np.testing.assert_array_equal(seeing.weights["observation.mean"], observations.mean(0))
+    np.testing.assert_array_equal(seeing.weights["observation.std"][:4], observations[:, :4].std(0))
+    assert seeing.weights["observation.std"][4] == np.float32(STD_FLOOR)
+    for name in trainable(to_parameters(plain)):
+        np.testing.assert_array_equal(seeing.weights[name], plain.weights[name])
+
+
 def test_normalising_clips_at_ten_standard_deviations():
     parameters = {"observation.mean": torch.tensor([1.0, 0.0]), "observation.std": torch.tensor([2.0, 0.01])}
     observations = torch.tensor([[3.0, 0.05], [-99.0, 99.0]])
@@ -72,6 +84,13 @@ def test_constant_std_is_the_std_that_was_asked_for(policy_of, std):
     parameters = to_parameters(with_constant_std(policy_of(), std))
     _, log_std = distribution(parameters, torch.randn(20, 5))
     assert torch.allclose(log_std.exp(), torch.full((20, 3), std), rtol=1e-5)
+
+
+def test_every_dimension_can_have_a_constant_std_of_its_own(policy_of):
+    std = np.array([0.02, 0.3, 1.0])
+    parameters = to_parameters(with_constant_std(policy_of(), std))
+    _, log_std = distribution(parameters, torch.randn(20, 5))
+    assert torch.allclose(log_std.exp(), torch.tensor(std, dtype=torch.float32).expand(20, 3), rtol=1e-5)
 
 
 def test_constant_std_keeps_the_mode_bit_for_bit(policy_of):

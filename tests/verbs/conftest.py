@@ -48,6 +48,12 @@ def cli(capsys):
     return outcome
 
 
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    """An empty working directory: the default out folder lies in it."""
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.fixture(scope="session")
 def tiny():
     """The settings of a fine-tuning run that takes seconds."""

@@ -14,16 +14,16 @@ from torch import Tensor
 
 from porl_robot.env import FloatArray
 from porl_robot.policy.cloning import ACTION_CLIP
+from porl_robot.policy.descent import Descent
 from porl_robot.policy.network import (
     distribution,
-    log_std_head,
     normalise,
-    random_parameters,
     to_parameters,
     to_policy,
     trainable,
+    with_constant_std,
 )
-from porl_robot.policy.spec import STD_FLOOR, Policy, PolicySpec
+from porl_robot.policy.spec import Policy
 
 STD_RANGE = (0.02, 1.0)
 """Bounds of the standard deviation that is taken from residuals (before the tanh)."""
@@ -48,15 +48,6 @@ class Regression:
     steps: int
     batch_size: int = 256
     learning_rate: float = 2e-3
-
-
-def begin(spec: PolicySpec, observations: FloatArray, seed: int) -> Policy:
-    """A random actor that normalises by the statistics of `observations` (N, D)."""
-    parameters = random_parameters(spec, torch.Generator().manual_seed(seed))
-    recorded = torch.tensor(observations, dtype=torch.float32)
-    parameters["observation.mean"] = recorded.mean(0)
-    parameters["observation.std"] = recorded.std(0).clamp_min(STD_FLOOR)
-    return to_policy(parameters, spec)
 
 
 def neighbours(observations: FloatArray, seed: int) -> FloatArray:
@@ -84,19 +75,12 @@ def fit(
     parameters = to_parameters(policy)
     inputs = normalise(parameters, torch.tensor(observations, dtype=torch.float32))
     targets = torch.tensor(actions, dtype=torch.float32)
-    weights = list(trainable(parameters).values())
-    for weight in weights:
-        weight.requires_grad_()
-    optimizer = torch.optim.Adam(weights, lr=recipe.learning_rate)
-    decay = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, total_iters=recipe.steps)
+    descent = Descent(trainable(parameters).values(), recipe.learning_rate, recipe.steps)
     for step in range(1, recipe.steps + 1):
         rows = torch.randint(len(inputs), (recipe.batch_size,), generator=rng)
         mean, _ = distribution(parameters, inputs[rows])
         loss = _loss(mean, targets[rows])
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        decay.step()
+        descent.step(loss)
         if step % 100 == 0 or step == recipe.steps:
             progress(step, loss.item())
     return to_policy(parameters, policy.spec)
@@ -111,11 +95,7 @@ def with_residual_std(policy: Policy, observations: FloatArray, actions: FloatAr
     with torch.no_grad():
         mean, _ = distribution(parameters, normalise(parameters, torch.tensor(observations, dtype=torch.float32)))
         residual = _residual(mean, torch.tensor(actions, dtype=torch.float32))
-    std = residual.square().mean(0).sqrt().clamp(*STD_RANGE)
-    weights = dict(policy.weights)
-    weights["log_std.weight"] = np.zeros_like(weights["log_std.weight"])
-    weights["log_std.bias"] = np.array([log_std_head(each) for each in std.tolist()], np.float32)
-    return Policy(policy.spec, weights)
+    return with_constant_std(policy, residual.square().mean(0).sqrt().clamp(*STD_RANGE).numpy())
 
 
 def _loss(mean: Tensor, targets: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ def read(path: Path, declaration: Declaration) -> Raw:
         UserError: the file is not one.
     """
     try:
-        module = torch.jit.load(str(path), map_location="cpu").eval()  # type: ignore[no-untyped-call]
+        module = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]  # untyped in torch
     except (RuntimeError, ValueError) as error:
         raise UserError(f"source={path}: is not a TorchScript module; expected a file from torch.jit.save") from error
-    return of_module("torchscript", module, module.state_dict())
+    return of_module("torchscript", module.eval(), module.state_dict())
