@@ -20,11 +20,16 @@ from hardware.port_guard import busy
 _WRITE_TIMEOUT = 0.5  # s; a frame takes milliseconds, so the port is stuck after that
 
 
+class BaudRefused(HardwareError):
+    """The port is there, but its driver cannot go at that speed."""
+
+
 def open_port(port: str, baud: int) -> Serial:
     """Opens `port` for this process alone, raw, 8N1.
 
     Raises:
-        HardwareError: there is no such port, it is in use, we may not, it is no serial port, or it cannot `baud`.
+        BaudRefused: it cannot go at `baud`.
+        HardwareError: there is no such port, it is in use, we may not, or it is no serial port.
     """
     try:
         opened = Serial(port, baud, timeout=0, write_timeout=_WRITE_TIMEOUT, exclusive=True)
@@ -73,8 +78,12 @@ def _explained(port: str, baud: int, error: OSError | termios.error) -> Hardware
     if number in (errno.EBUSY, errno.EAGAIN):
         return busy(port)
     if number == errno.EINVAL:
-        return HardwareError(f"{port}: its driver refuses {baud} baud; give the baud that the servos are set to")
+        return _baud_refused(port, baud)
     return HardwareError(f"{port}: not a serial port, or nothing behind it ({error}); {_there_is()}")
+
+
+def _baud_refused(port: str, baud: int) -> BaudRefused:
+    return BaudRefused(f"{port}: its driver refuses {baud} baud; give the baud that the servos are set to")
 
 
 def _there_is() -> str:

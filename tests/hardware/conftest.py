@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import select
+import termios
 import threading
 import time
 import tty
@@ -23,7 +24,8 @@ Tamper = Callable[[bytes, list[bytes]], list[tuple[float, bytes]]]
 class RegisterServer:
     """Answers at the far end of a pseudo-terminal as servos do.
 
-    `tamper` makes of a request and the replies to it what is really sent: pieces, each after a pause [s].
+    `tamper` makes of a request and the replies to it what is really sent: pieces, each after a pause [s]. A piece after
+    a negative pause does not hold up the others: it comes by itself so much later.
     """
 
     def __init__(self, servos: dict[int, ServoModel]) -> None:
@@ -32,12 +34,14 @@ class RegisterServer:
         self.error = dict.fromkeys(servos, 0)
         self.dead: set[int] = set()
         self.unknown: set[int] = set()  # instructions that old firmware does not have
+        self.speed: int | None = None  # termios constant of the only baud that is understood
         self.tamper: Tamper = lambda request, replies: [(0.0, b"".join(replies))]
         self.heard: list[Frame] = []
         self._codec: ModuleType = feetech if next(iter(servos.values())).protocol == "feetech" else dynamixel
         self._near, self._far = pty.openpty()
         tty.setraw(self._far)
         self.port = os.ttyname(self._far)
+        self._timers: list[threading.Timer] = []
         self._woken, self._waker = os.pipe()
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
@@ -56,6 +60,9 @@ class RegisterServer:
     def unplug(self) -> None:
         os.write(self._waker, b"x")
         self._thread.join()
+        for timer in self._timers:
+            timer.cancel()
+            timer.join()
         for descriptor in (self._near, self._far, self._woken, self._waker):
             os.close(descriptor)
         self._near = -1
@@ -68,12 +75,18 @@ class RegisterServer:
         parser = self._codec.Parser()
         while self._woken not in select.select([self._near, self._woken], [], [])[0]:
             data = os.read(self._near, 4096)
+            if self.speed is not None and termios.tcgetattr(self._near)[5] != self.speed:
+                continue
             for frame in parser.feed(data):
                 self.heard.append(frame)
                 request = self._codec.encode_request(frame.id, frame.code, frame.parameters)
                 for pause, piece in self.tamper(request, self._replies(frame)):
-                    time.sleep(pause)
-                    os.write(self._near, piece)
+                    if pause < 0.0:
+                        self._timers.append(threading.Timer(-pause, os.write, (self._near, piece)))
+                        self._timers[-1].start()
+                    else:
+                        time.sleep(pause)
+                        os.write(self._near, piece)
 
     def _replies(self, frame: Frame) -> list[bytes]:
         instruction = self._codec.Instruction
