@@ -81,8 +81,8 @@ class Procedure:
                 homings, signs = _imported(source, robot, ranges, operator)
             if before is not None:
                 signs = {name: joint.sign for name, joint in before.joints.items()}
+            require_plausible(robot, ranges, homings)
             joints = _joints(robot, firmware, homings, signs, ranges)
-            require_plausible(robot, ranges, joints)
             write(bus, robot, joints, held, operator)
             link = Path(self._port) if self.virtual else None
             joints = Directions(bus, clock, robot, operator, link, self._signs).confirmed(joints)

@@ -22,6 +22,7 @@ def test_every_verb_lists_its_keys_and_groups(cli, verb, flag):
     assert outcome.code == 0 and outcome.err == ""
     assert all(f"\n  {each.name} " in outcome.out for each in fields(SCHEMAS[verb]))
     assert ("arm_reach, dm_control" in outcome.out) is ("env" in groups(verb))
+    assert ("koch, light" in outcome.out) is ("robot" in groups(verb))
 
 
 def test_help_needs_nothing_else(cli):

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from hardware.arm.driver import open_arm
 from hardware.calibrate.procedure import Procedure
 from hardware.calibration import Calibration, load_calibration
+from hardware.clock import Clock
 from hardware.errors import HardwareError
 from hardware.lerobot import write_lerobot
 from hardware.manifest import read_manifest
@@ -25,6 +27,13 @@ HELD = ("homing_offset", "min_position", "max_position", "torque_enable")
 
 def shipped(name: str) -> Calibration:
     return load_calibration(data_dir("calibration") / f"virtual-{name}.json")
+
+
+def manifest_of(own: Bench) -> str:
+    """Which calibration the virtual arm says it has."""
+    manifest = read_manifest(str(own.arm.link))
+    assert manifest is not None
+    return manifest.calibration
 
 
 @pytest.fixture
@@ -57,9 +66,10 @@ def test_an_arm_reads_true_once_it_is_calibrated(bench: Make, name: str) -> None
     assert len(person.questions) == 1
     assert sum(line.endswith("moves now") for line in person.heard) == 6
     assert all(row.enough for row in person.rows)
-    manifest = read_manifest(str(own.arm.link))
-    assert manifest is not None and manifest.calibration == str(path)
-    assert load_calibration(data_dir("calibration") / f"virtual-{name}.json") == shipped(name)
+    open_arm(own.robot, path, Clock(own.robot.time_scale)).close()
+    assert manifest_of(own) == str(path)
+    own.arm.end()
+    assert manifest_of(bench(name, eprom=own.arm.link.with_name("arm.eprom.json"))) == str(path)
 
 
 def test_a_file_of_lerobots_is_taken_over_and_given_back(
