@@ -45,20 +45,25 @@ class MotionPlayer(SerialReach):
             Halted: the operator stopped the arm, or it has a fault.
             HardwareError: the motion was interrupted.
         """
-        self._move_to(positions[0])
-        began, reports = self._clock.now(), [self._look()]
-        played, seconds = 0.0, len(positions) / hz
-        while played < seconds:
-            self.attend()
-            late = self._clock.now() - began - played
-            if late > _INTERRUPTED:
-                raise HardwareError(f"the motion was interrupted for {late:.1f} s after {played:.0f} s; start again")
-            self._lead(positions[min(round((played + self.dt) * hz), len(positions) - 1)])
-            self._watch(began + played + self.dt, reports)
-            played = self._clock.now() - began
-            progress(min(played, seconds))
-        self.hold()
+        try:
+            self._move_to(positions[0])
+            began, reports = self._clock.now(), [self._look()]
+            played, seconds = 0.0, len(positions) / hz
+            while played < seconds:
+                self._continue(began, played)
+                self._lead(positions[min(round((played + self.dt) * hz), len(positions) - 1)])
+                self._watch(began + played + self.dt, reports)
+                played = self._clock.now() - began
+                progress(min(played, seconds))
+        finally:
+            self.hold()
         return began, reports
+
+    def _continue(self, began: float, played: float) -> None:
+        self.attend()
+        late = self._clock.now() - began - played
+        if late > _INTERRUPTED:
+            raise HardwareError(f"the motion was interrupted for {late:.1f} s after {played:.1f} s; start again")
 
     def _lead(self, goal: FloatArray) -> None:
         verdict = self.safety(Command.at_rest(self.command_space, goal), self.robot_state(), self.dt)
