@@ -10,13 +10,13 @@ from hardware.bus import Bus
 from hardware.description import EndState
 from hardware.errors import HardwareError
 
-_TRIES = 3
+_TRIES = 2
 
 
 def safe_stop(bus: Bus, joints: Sequence[Joint], end_state: EndState, goals: Mapping[int, int]) -> dict[str, str]:
     """Brings every servo into `end_state`: all at once, which needs no answer, then one by one, read back.
 
-    It tries every servo, three times where it has to, and never raises. It turns no torque on.
+    It tries every servo, twice where it has to, and never raises. It turns no torque on.
 
     Args:
         goals: by id, where a servo that holds is to stand [ticks].

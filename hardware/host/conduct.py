@@ -84,8 +84,8 @@ class Conduct:
             self._motion.brake(now)
 
     def explain(self, fault: Fault) -> None:
-        """What the servos' silence turned out to be."""
-        if self.fault is not None and self.fault.kind is FaultKind.SILENT:
+        """What lay behind the servos' silence or the sagging supply."""
+        if self.fault is not None and self.fault.kind in (FaultKind.SILENT, FaultKind.VOLTAGE):
             self.fault = fault
 
     def owner_gone(self, now: float) -> None:

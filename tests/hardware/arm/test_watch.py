@@ -34,7 +34,11 @@ def test_a_healthy_arm_has_no_fault() -> None:
     ],
 )
 def test_fault(change: dict[str, object], kind: FaultKind, words: str) -> None:
-    found = watch().fault(replace(WELL, **change), ZERO)
+    own = watch()
+    assert own.fault(replace(WELL, **change), ZERO) is None
+    assert own.fault(WELL, ZERO) is None
+    assert own.fault(replace(WELL, **change), ZERO) is None
+    found = own.fault(replace(WELL, **change), ZERO)
     assert found is not None and found.kind is kind and words in str(found) and found.remedy in str(found)
 
 
@@ -43,6 +47,18 @@ def test_warm_servos_are_told_of_before_they_stop_the_arm() -> None:
     own = watch()
     assert own.fault(warm, ZERO) is None
     assert own.warnings(warm) == ("pan is warmer than 55 deg C; the arm stops at 65",)
+
+
+def test_a_servo_that_gives_all_it_has_is_overloaded_after_a_moment() -> None:
+    own, pressed = watch(), replace(WELL, load=np.array([0.0, -0.97]))
+    for now in (0.0, 0.05):
+        assert own.fault(replace(pressed, measured=now), ZERO) is None
+    found = own.fault(replace(pressed, measured=0.09), ZERO)
+    assert found is not None and found.kind is FaultKind.OVERLOAD and "lift has given 97 %" in found.cause
+    own.begin()
+    assert own.fault(replace(pressed, measured=0.1), ZERO) is None
+    assert own.fault(replace(WELL, measured=0.15), ZERO) is None
+    assert own.fault(replace(pressed, measured=0.2), ZERO) is None
 
 
 def led(own: Watch, position_speed: float, goal_speed: float, seconds: float) -> tuple[Fault | None, float]:
