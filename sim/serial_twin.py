@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from dataclasses import replace
 
 import mujoco
 import numpy as np
@@ -26,8 +25,8 @@ class SerialTwin(ReachEnv):
     """The arm's model in place of the arm.
 
     As behind the wire, goals lead from command to command within the period and reach the servos once per bus cycle, in
-    ticks and late; positions and velocities come back in ticks, one bus cycle old. Unlike there, an episode begins by setting the
-    state: the start poses are the same, the way to them takes no time.
+    ticks and late; positions and velocities come back in ticks, one bus cycle old. Unlike there, an episode begins by
+    setting the state: the start poses are the same, the way to them takes no time.
 
     Args:
         robot: the arm; its port is not touched.
@@ -50,7 +49,7 @@ class SerialTwin(ReachEnv):
 
     def robot_state(self) -> RobotState:
         age = self.dt / self._cycles
-        return replace(self._read, commanded=self._commanded, timestamp=self._now() - age, age=age)
+        return RobotState(self._position, self._velocity, self._commanded, self._now() - age, age)
 
     def hold(self) -> None:
         position = self.robot_state().position
@@ -69,21 +68,16 @@ class SerialTwin(ReachEnv):
 
     def _wait_for_tick(self) -> None:
         for cycle in range(1, self._cycles + 1):
-            self._read = self._reading()
+            self._listen()
             self._underway.append(between(self._reached, self._commanded, self.dt, cycle / self._cycles))
             self._data.ctrl[:] = self._in_ticks(self._underway.popleft())
             mujoco.mj_step(self._model, self._data, self._substeps)
         self._reached = self._commanded
 
-    def _reading(self) -> RobotState:
-        """What the servos tell now."""
-        return RobotState(
-            position=self._in_ticks(self._data.qpos[self._qpos]),
-            velocity=np.round(self._data.qvel[self._dof] / _TICK) * _TICK,
-            commanded=self._commanded,
-            timestamp=self._now(),
-            effort=self._data.actuator_force.copy(),
-        )
+    def _listen(self) -> None:
+        """Reads what the servos tell now."""
+        self._position = self._in_ticks(self._data.qpos[self._qpos])
+        self._velocity = np.round(self._data.qvel[self._dof] / _TICK) * _TICK
 
     def _in_ticks(self, position: FloatArray) -> FloatArray:
         """`position` (n,) as far as the encoders tell it."""
