@@ -48,12 +48,12 @@ def _require_all(robot: RobotDescription, silent: list[JointDescription]) -> Non
     if len(silent) == len(robot.joints):
         raise HardwareError(
             f"{robot.port}: no servo answers at {robot.baud} baud; check supply and cable, then find the baud with "
-            f"porl-robot scan robot.port={robot.port}"
+            f"porl-robot scan port={robot.port}"
         )
     if silent:
         raise HardwareError(
             f"{robot.port}: no answer from {', '.join(_named(joint) for joint in silent)}; check the cable there, and "
-            f"that no two servos have one id (porl-robot scan robot.port={robot.port} lists them)"
+            f"that no two servos have one id (porl-robot scan port={robot.port} lists them)"
         )
 
 

@@ -147,7 +147,7 @@ def test_a_file_of_another_arm(bench: Make, lerobot: Path) -> None:
     lerobot.write_text(json.dumps(content))
     with pytest.raises(HardwareError, match="elbow_flex: travelled 49 deg, the model of so101 has 194"):
         Procedure(own.robot).calibrate(own.person(), lerobot)
-    content["elbow_flex"] |= {"homing_offset": 2100}
+    content["elbow_flex"] |= {"homing_offset": 2100, "range_max": 3149}
     lerobot.write_text(json.dumps(content))
     with pytest.raises(HardwareError, match=r"elbow_flex: homing_offset 2100 is outside.*calibrate by hand instead"):
         Procedure(own.robot).calibrate(own.person(), lerobot)
