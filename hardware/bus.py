@@ -12,7 +12,7 @@ from hardware.clock import Clock
 from hardware.description import JointDescription, Protocol, RobotDescription
 from hardware.dynamixel_bus import DynamixelFamily
 from hardware.errors import Disconnected, HardwareError, NoReply
-from hardware.exchange import PATIENCE, Exchange, Statistics
+from hardware.exchange import Exchange, Statistics
 from hardware.family import Family
 from hardware.feetech_bus import FeetechFamily
 from hardware.memory import Memories, silent
@@ -62,7 +62,7 @@ class Bus:
         Raises:
             NoReply: it does not answer.
         """
-        for attempt, late in enumerate(PATIENCE):
+        for attempt, late in enumerate(self._exchange.patience):
             self.statistics.retries += attempt
             number = self._family.identify(self._exchange, id, late)
             if number is not None:
@@ -153,7 +153,7 @@ class Bus:
         if request is None:
             raise HardwareError(f"servo {id} cannot be restarted over the bus; switch its supply off and on")
         self._memories.forget_status_level(id)
-        if not self._exchange.ask(request, (id,), 0, PATIENCE[-1]):
+        if not self._exchange.ask(request, (id,), 0, self._exchange.patience[-1]):
             raise silent(self._transport.port, id)
 
     def _span(self, id: int, first: str, last: str) -> Span:

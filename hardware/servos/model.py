@@ -28,6 +28,8 @@ class ServoModel:
             (error 7); Feetech takes one, but loses it with the power.
         acknowledging: the `status_level` at which a write is answered.
         has_sync_read, has_fast_sync_read: whether it knows these instructions.
+        has_readable_gaps: whether addresses between its registers can be read. Feetech's can; the usual telemetry
+            block holds two. Of Dynamixel's it is not known.
         has_watchdog: whether the servo itself stops when the bus falls silent.
     """
 
@@ -43,6 +45,7 @@ class ServoModel:
     acknowledging: int
     has_sync_read: bool = True
     has_fast_sync_read: bool = False
+    has_readable_gaps: bool = False
     has_watchdog: bool = False
 
     @cached_property
@@ -51,8 +54,10 @@ class ServoModel:
         return max(register.end for register in self.registers.values())
 
     @cached_property
-    def mapped(self) -> frozenset[int]:
-        """Every address that belongs to a register."""
+    def readable(self) -> frozenset[int]:
+        """Every address that can be read."""
+        if self.has_readable_gaps:
+            return frozenset(range(self.memory_size))
         return frozenset(at for each in self.registers.values() for at in range(each.address, each.end))
 
     def span(self, first: str, last: str) -> Span:
