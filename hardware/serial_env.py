@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 import numpy as np
 
@@ -28,6 +29,7 @@ STALE = 0.3
 """Measurements older than this end an episode [s]: the host, which knows why, speaks up before."""
 
 _LATE = 0.01
+_ARRIVED = 1e-6
 _SETTLED = 0.03
 _SETTLING = 1.0
 
@@ -128,7 +130,7 @@ class SerialReach(ReachEnv):
                 raise HardwareError(f"the arm could not be led to the start of the episode: {verdict.fault}")
             self._send(verdict.command)
             self._wait_for_tick()
-        self._settle()
+        self._settle(pose)
 
     def _send(self, command: Command) -> None:
         self._sent = self._clock.now()
@@ -162,16 +164,18 @@ class SerialReach(ReachEnv):
             return Fault(f"the joints were last read {self._host.age(report):.2f} s ago", "start again")
         return None
 
-    def _settle(self) -> None:
-        """Lets the arm come to rest where it was led."""
+    def _settle(self, pose: FloatArray) -> None:
+        """Lets the goal arrive at `pose` (n,), and the arm come to rest there."""
+        self._wait_until(lambda report: np.allclose(report.commanded, pose, atol=_ARRIVED), 2 * self.dt)
         self.hold()
-        deadline = self._clock.now() + _SETTLING
-        while self._clock.now() < deadline:
-            self.attend()
-            self._sleep(self._clock.real(self.dt))
-            if np.abs(self._look().velocity).max() < _SETTLED:
-                break
+        self._wait_until(lambda report: np.abs(report.velocity).max() < _SETTLED, _SETTLING)
         self._due = self._clock.now()
+
+    def _wait_until(self, done: Callable[[Report], bool], longest: float) -> None:
+        deadline = self._clock.now() + longest
+        while not done(self._look()) and self._clock.now() < deadline:
+            self.attend()
+            self._sleep(self._clock.real(1.0 / self._robot.bus_hz))
 
     def _look(self) -> Report:
         """The newest report; where the host has died, its last one."""

@@ -13,6 +13,7 @@ from hardware.arm.envelope import Envelope
 from hardware.arm.faults import ArmFault, Fault, FaultKind
 from hardware.arm.joint import joints_of
 from hardware.arm.limits import joint_limits, require_within_model
+from hardware.arm.patience import patiently
 from hardware.arm.reader import Reader
 from hardware.arm.safe_stop import safe_stop
 from hardware.arm.telemetry import Telemetry
@@ -51,12 +52,12 @@ class Arm:
         self._bus, self._robot, self._clock = bus, robot, clock
         self._joints = joints_of(robot, calibration)
         require_within_model(robot, self._joints)
-        bring_up(bus, robot, self._joints)
+        patiently(lambda: bring_up(bus, robot, self._joints))
         self.limits = joint_limits(robot, self._joints)
         self.warnings: tuple[str, ...] = ()
         self._reader = Reader(bus, self._joints, robot.velocity, clock)
         self._watch = Watch(robot.names, robot.supply)
-        self._torque = [bool(bus.read(joint.id, "torque_enable")) for joint in self._joints]
+        self._torque = patiently(self._torque_now)
         self._inspected = 0
         self._envelope = Envelope(self.limits)
         self._sent = 0.0
@@ -79,7 +80,7 @@ class Arm:
 
     @property
     def implausible(self) -> int:
-        """Positions that passed the checksum and were refused by the gate."""
+        """Readings that passed the checksum and were refused by the gate."""
         return self._reader.implausible
 
     def torque_on(self, speed: float) -> JointLimits:
@@ -93,7 +94,7 @@ class Arm:
         """
         before = tuple(self._torque)
         try:
-            goals = torque_on(self._bus, self._joints, self._robot.gains, self._robot.dead_man)
+            goals = patiently(lambda: torque_on(self._bus, self._joints, self._robot.gains, self._robot.dead_man))
         except HardwareError as error:
             if not any(before):
                 self.safe_stop("torque_off")
@@ -186,6 +187,9 @@ class Arm:
         except HardwareError as error:
             _log.warning("the servos' watchdogs stay on: %s", error)
         self._bus.close()
+
+    def _torque_now(self) -> list[bool]:
+        return [bool(self._bus.read(joint.id, "torque_enable")) for joint in self._joints]
 
     def _next_to_inspect(self) -> int:
         if self._reader.recovered:

@@ -17,9 +17,10 @@ SAG = 0.8
 FULL, FULL_FOR = 0.95, 0.08
 """A joint whose servo gives so much of its duty for so long [s] is blocked: a free one has arrived by then."""
 
-_FROZEN, _FROZEN_FOR = 0.002, 0.06
-_AWAY = 0.06
-"""A goal that runs away so far [rad] from a joint that has not moved by `_FROZEN` [rad] for `_FROZEN_FOR` [s]."""
+_FROZEN, _SETTING_OUT, _AWAY = 0.002, 0.02, 0.06
+_FROZEN_FOR = 0.04
+"""A joint is stuck that has not moved by `_FROZEN` [rad] since its goal was `_SETTING_OUT` away, at least `_FROZEN_FOR`
+[s] ago, while the goal has gone on to be `_AWAY`."""
 
 _FLAGGED = {
     "overload": (FaultKind.OVERLOAD, "is overloaded and has cut its torque"),
@@ -112,16 +113,17 @@ class Watch:
 
         Where a joint turns round, its position stands for a moment as well, but the goal comes nearer then.
         """
-        error = np.abs(goal - telemetry.position)
+        error, now = np.abs(goal - telemetry.position), telemetry.measured
         if self._still is None:
             self._still, self._error = telemetry.position.copy(), error
-            self._since = np.full(len(self._names), telemetry.measured)
+            self._since = np.full(len(self._names), now)
             return None
         moved = np.abs(telemetry.position - self._still) > _FROZEN
         self._still = np.where(moved, telemetry.position, self._still)
         self._error = np.where(moved, error, np.minimum(error, self._error))
-        self._since = np.where(moved, telemetry.measured, self._since)
-        away, frozen = error - self._error, telemetry.measured - self._since
+        away = error - self._error
+        self._since = np.where(away > _SETTING_OUT, self._since, now)
+        frozen = now - self._since
         stuck = np.flatnonzero((away > _AWAY) & (frozen > _FROZEN_FOR))
         if not len(stuck):
             return None

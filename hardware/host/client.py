@@ -32,8 +32,8 @@ from hardware.host.messages import (
 )
 from porl_robot.env import Command
 
-_SILENCE = 0.5
-"""Wall seconds without a report after which the host is looked after."""
+_SILENCE = 0.05
+"""Wall seconds without a report after which it is asked whether the host still lives."""
 
 _CLOSING = 5.0
 
