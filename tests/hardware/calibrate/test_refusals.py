@@ -103,7 +103,7 @@ def test_a_joint_that_is_held_fast(bench: Make, lerobot: Path) -> None:
 def test_a_servo_that_is_missing_or_there_twice(bench: Make, lerobot: Path, fault: str, missing: str) -> None:
     own = bench()
     own.arm.tell(fault)
-    said = rf"no answer from .*{missing} \(id \d\).*check the cable there, and that no two servos have one id"
+    said = rf"{missing} \(id \d\) does not answer.*check the cable there, and that no two servos have one id"
     with pytest.raises(HardwareError, match=said):
         Procedure(own.robot).calibrate(own.person(), lerobot)
     own.arm.tell("clear")

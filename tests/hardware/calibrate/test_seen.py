@@ -9,7 +9,6 @@ from hardware.calibrate.seen import seen
 from porl_robot.kinematics import ArmKinematics
 from porl_robot.paths import data_dir
 
-
 MODELS = ["so100", "so101", "light"]
 
 
@@ -48,7 +47,7 @@ def test_a_joint_turns_its_tool_about_its_axis(name: str) -> None:
 def test_our_models_reach_along_x(name: str) -> None:
     """Which is what the words take for forward."""
     arm = model(name)
-    pose = np.clip(arm.rest + [0.0, 0.5, 0.5, 0.5, 0.0, 0.0], arm.lower, arm.upper)
+    pose = np.clip(arm.rest + np.array([0.0, 0.5, 0.5, 0.5, 0.0, 0.0]), arm.lower, arm.upper)
     x, y, _ = arm.tool_position(pose)
     assert x > 0.05 and abs(y) < 0.03
 
