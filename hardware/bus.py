@@ -12,11 +12,11 @@ from hardware.clock import Clock
 from hardware.description import JointDescription, Protocol, RobotDescription
 from hardware.dynamixel_bus import DynamixelFamily
 from hardware.errors import Disconnected, HardwareError, NoReply
-from hardware.exchange import PATIENCE, Exchange, Statistics
+from hardware.exchange import Exchange, Statistics
 from hardware.family import Family
 from hardware.feetech_bus import FeetechFamily
 from hardware.memory import Memories, silent
-from hardware.servos import SERVOS, ServoModel
+from hardware.servos import SERVOS, ServoModel, Span
 from hardware.transport import Transport
 
 _NOT_REPEATED = {("torque_enable", 128)}
@@ -49,6 +49,7 @@ class Bus:
         self._exchange = Exchange(transport, family.codec)
         self.servos = dict(servos)
         self._memories = Memories(self._exchange, family, self.servos)
+        self._spans: dict[tuple[str, str, str], Span] = {}
 
     @property
     def statistics(self) -> Statistics:
@@ -61,7 +62,7 @@ class Bus:
         Raises:
             NoReply: it does not answer.
         """
-        for attempt, late in enumerate(PATIENCE):
+        for attempt, late in enumerate(self._exchange.patience):
             self.statistics.retries += attempt
             number = self._family.identify(self._exchange, id, late)
             if number is not None:
@@ -106,14 +107,13 @@ class Bus:
         Raises:
             ValueError: the servos do not have them at the same addresses.
         """
-        blocks = {id: self.servos[id].span(first, last) for id in ids}
-        ends = {(block[0].address, block[-1].end) for block in blocks.values()}
-        if len(ends) != 1:
-            raise ValueError(f"servos {list(ids)} have {first} to {last} at {sorted(ends)}, not in one place")
-        found = self._memories.read_many(ids, *ends.pop())
+        spans = {id: self._span(id, first, last) for id in ids}
+        places = {(span.begin, span.end) for span in spans.values()}
+        if len(places) != 1:
+            raise ValueError(f"servos {list(ids)} have {first} to {last} at {sorted(places)}, not in one place")
+        found = self._memories.read_many(ids, *places.pop())
         return {
-            id: Reading(self.servos[id].decode(blocks[id], block.data), self._family.faults(block.error))
-            for id, block in found.items()
+            id: Reading(spans[id].decode(block.data), self._family.faults(block.error)) for id, block in found.items()
         }
 
     def sync_write(self, register: str, values: Mapping[int, int]) -> None:
@@ -153,8 +153,14 @@ class Bus:
         if request is None:
             raise HardwareError(f"servo {id} cannot be restarted over the bus; switch its supply off and on")
         self._memories.forget_status_level(id)
-        if not self._exchange.ask(request, (id,), 0, PATIENCE[-1]):
+        if not self._exchange.ask(request, (id,), 0, self._exchange.patience[-1]):
             raise silent(self._transport.port, id)
+
+    def _span(self, id: int, first: str, last: str) -> Span:
+        key = (self.servos[id].name, first, last)
+        if key not in self._spans:
+            self._spans[key] = self.servos[id].span(first, last)
+        return self._spans[key]
 
     def close(self) -> None:
         """Gives the port back; the servos stay as they are. Never raises."""

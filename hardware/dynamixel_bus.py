@@ -13,7 +13,7 @@ _GIVE_UP_FAST = 3
 
 
 class DynamixelFamily:
-    """The vendor's own ways, as `hardware.bus.Family` wants them.
+    """The vendor's own ways, as `hardware.family.Family` wants them.
 
     Args:
         fast: whether every servo knows fast sync read. After three failures in a row it is not tried again: one
@@ -36,7 +36,7 @@ class DynamixelFamily:
     ) -> dict[int, Frame]:
         """One status from each servo that answers, in one exchange, or two where the first finds no one."""
         if self._fast and self._failures < _GIVE_UP_FAST:
-            found = _read_fast(exchange, ids, address, count)
+            found = _read_fast(exchange, ids, address, count, late)
             if found:
                 self._failures = 0
                 return found
@@ -53,11 +53,11 @@ class DynamixelFamily:
         return dynamixel.reboot(id)
 
 
-def _read_fast(exchange: Exchange, ids: Sequence[int], address: int, count: int) -> dict[int, Frame]:
+def _read_fast(exchange: Exchange, ids: Sequence[int], address: int, count: int, late: float) -> dict[int, Frame]:
     """All servos in one status, or none at all."""
     length = len(ids) * (count + 4) - 3  # of which the first error and the last CRC are the status's own
     request = dynamixel.fast_sync_read(ids, address, count)
-    frame = exchange.ask(request, (dynamixel.BROADCAST,), count, length=length).get(dynamixel.BROADCAST)
+    frame = exchange.ask(request, (dynamixel.BROADCAST,), count, late, length).get(dynamixel.BROADCAST)
     if frame is None or not frame.parameters:
         return {}
     parts = dynamixel.split_fast_status(frame, count)

@@ -1,9 +1,8 @@
 """A request and the statuses that answer it, on a line where replies come late, twice, damaged or not at all.
 
-A status counts only from an id that was asked and with exactly the length that was asked for. As nothing else
-tells the reply to this request from a late one to the request before, no two requests in a row ask for the same
-length where there is room for more (`reply_length`). Bytes on a serial line keep their order, so the first reply
-to a request proves that nothing older is still to come.
+A status counts only from an id that was asked and with exactly the length that was asked for. Nothing else tells
+the reply to this request from a late one to a request before. So no two requests in a row ask for the same length
+where there is room for more, and a length that a reply is missing of rests for a while (`reply_length`).
 """
 
 from __future__ import annotations
@@ -16,15 +15,9 @@ from typing import Protocol
 from hardware.codec.frame import Frame, FrameParser, Request
 from hardware.transport import Transport
 
-PATIENCE: Sequence[float] = (0.01, 0.05)
-"""How much later than the wire explains a reply may be, at the first try and at the repetition [wall s].
-
-A lost reply is to cost a control loop little; a busy computer is to cost no more than a repetition.
-"""
-
 _LONGEST_DELAY = 254 * 2e-6  # s, the largest return delay a servo can be set to
 _QUIET = 0.002  # wall s of silence after which a late reply is no longer waited for
-_SETTLE = 0.1  # wall s, the same where the next reply could be mistaken for a late one
+_REMEMBERED = 0.15  # wall s, or arm s where these are longer, for which a missing reply may still come
 _HEARD = 4096  # bytes, more than 253 servos send
 _ROUND_TRIPS = 1000
 
@@ -72,41 +65,57 @@ class Statistics:
 
 
 class Exchange:
-    """Requests and answers on one port. Not to be shared between threads."""
+    """Requests and answers on one port. Not to be shared between threads.
+
+    Attributes:
+        patience: how much later than the wire explains a reply may be, at the first try and at the repetition
+            [wall s]. A lost reply is to cost a control loop little, a busy computer no more than a repetition.
+    """
 
     def __init__(self, transport: Transport, codec: Codec) -> None:
         self.transport, self.codec = transport, codec
         self.statistics = Statistics()
-        self._outstanding: set[int] = set()  # lengths of replies that may still come
-        self._unanswered = False  # since the last reply
+        self.patience: Sequence[float] = (0.01, 0.05)
+        self._last = -1
+        self._resting: dict[int, float] = {}  # until when, by length [arm s]
 
     def reply_length(self, count: int, room: int) -> int:
-        """How many bytes to ask for where `count` are wanted and up to `room` behind them may be read along.
+        """How many bytes to ask for where `count` are wanted and up to `room` more may be read along.
 
-        The fewest that no reply has that may still come.
+        The fewest that no reply has that may still come. Where all are resting, waits until one is not.
 
         Raises:
             Disconnected: the port is gone. So for every method.
         """
-        for length in range(count, count + room + 1):
-            if length not in self._outstanding:
+        lengths = range(count, count + room + 1)
+        for length in lengths:
+            if length not in self._resting and length != self._last:
                 return length
-        if self._unanswered:
-            self._wait_out(_SETTLE)
-        return count
+        now = self.transport.clock.now()
+        doubled = now + self.transport.clock.scale * _QUIET  # by then a second copy of the last reply has come
+        until, length = min((self._resting.get(length, doubled), length) for length in lengths)
+        wait = max(0.0, until - now)
+        self.statistics.stale_bytes += self.transport.drain(wait, wait)
+        return length
 
-    def send(self, request: Request) -> None:
-        """Sends what nobody answers."""
+    def may_still_come(self, length: int) -> bool:
+        """Whether a reply of that length is missing, so that the next one may be that one."""
+        return length in self._resting
+
+    def send(self, request: Request) -> int:
+        """Sends what nobody answers; returns how many bytes that are."""
+        data = self.codec.encode_request(*request)
         self.statistics.requests += 1
         self.statistics.stale_bytes += self.transport.flush()
-        self.transport.write(self.codec.encode_request(*request))
+        self.transport.write(data)
+        return len(data)
 
     def ask(
         self,
         request: Request,
         ids: Sequence[int],
         count: int,
-        late: float = PATIENCE[0],
+        late: float,
         length: int | None = None,
     ) -> dict[int, Frame]:
         """The statuses that answer `request`, by id: with `count` bytes of data, or a refusal.
@@ -115,18 +124,24 @@ class Exchange:
         one status holds the data of several servos, `length` is that of all of it.
         """
         begun = self.transport.clock.now()
-        self.send(request)
-        self._outstanding.add(count)
-        data = count if length is None else length
-        deadline = self._deadline(request, len(ids), data, late)
-        found, timed_out = self._collect(request, ids, data, deadline)
+        sent = self.send(request)
+        size = self.codec.STATUS_OVERHEAD + (count if length is None else length)
+        deadline = begun + self._allowance(sent + size * len(ids), len(ids), late)
+        # Stuffing makes a status longer by a third at most; our own request may come back.
+        parser = self.codec.Parser(longest=max(size + size // 3, sent))
+        found, timed_out = self._collect(parser, request, ids, size, deadline)
+        self.statistics.checksum_errors += parser.checksum_errors
+        self._last = count
+        now = self.transport.clock.now()
         if found:
-            self.statistics.round_trips.append(self.transport.clock.now() - begun)
-            self._outstanding, self._unanswered = {count}, False
+            self.statistics.round_trips.append(now - begun)
+            # What was held up with a stalled line has come before this, and a single straggler does not take so long.
+            self._resting = {length: until for length, until in self._resting.items() if until > now}
+        if len(found) < len(ids):
+            self._resting[count] = now + _REMEMBERED * max(1.0, self.transport.clock.scale)
         if timed_out:
             self.statistics.timeouts += 1
-            self._unanswered = True
-            self._wait_out(_QUIET)
+            self._wait_out()
         return found
 
     def listen(self, request: Request, seconds: float) -> tuple[list[Frame], int]:
@@ -139,30 +154,24 @@ class Exchange:
         ], parser.skipped
 
     def _collect(
-        self, request: Request, ids: Sequence[int], count: int, deadline: float
+        self, parser: FrameParser, request: Request, ids: Sequence[int], size: int, deadline: float
     ) -> tuple[dict[int, Frame], bool]:
-        """What came of the replies, and whether the others were waited for in vain."""
-        size = self.codec.STATUS_OVERHEAD + count
-        sent = len(self.codec.encode_request(*request))
-        # Stuffing makes a status longer by a third at most; our own request may come back.
-        parser = self.codec.Parser(longest=max(size + size // 3, sent))
+        """What came of the replies, each of `size` bytes, and whether the others were waited for in vain."""
         found: dict[int, Frame] = {}
-        timed_out = False
         while missing := size * (len(ids) - len(found)):
             if parser.pending == 0 and parser.skipped >= missing:
                 break  # the missing replies have come, damaged
             data = self.transport.read(max(1, missing - parser.pending), deadline)
-            self._accept(parser.feed(data), request, ids, count, found)
+            self._accept(parser.feed(data), request, ids, size, found)
             if len(found) < len(ids) and self.transport.clock.now() >= deadline:
-                self._accept(parser.end(), request, ids, count, found)
-                timed_out = len(found) < len(ids)
-                break
-        self.statistics.checksum_errors += parser.checksum_errors
-        return found, timed_out
+                self._accept(parser.end(), request, ids, size, found)
+                return found, len(found) < len(ids)
+        return found, False
 
     def _accept(
-        self, frames: Iterable[Frame], request: Request, ids: Sequence[int], count: int, found: dict[int, Frame]
+        self, frames: Iterable[Frame], request: Request, ids: Sequence[int], size: int, found: dict[int, Frame]
     ) -> None:
+        count = size - self.codec.STATUS_OVERHEAD
         for frame in frames:
             if _is_echo(frame, request):
                 self.statistics.echoes += 1
@@ -176,16 +185,14 @@ class Exchange:
             else:
                 self.statistics.rejected += 1
 
-    def _deadline(self, request: Request, servos: int, count: int, late: float) -> float:
-        """When so many statuses with `count` bytes of data are overdue, if `request` is sent now [arm s]."""
-        sent = len(self.codec.encode_request(*request))
-        wire = self.transport.wire_time(sent + servos * (self.codec.STATUS_OVERHEAD + count))
+    def _allowance(self, count: int, servos: int, late: float) -> float:
+        """How long `count` bytes both ways and so many statuses may take [arm s]; `late` as in `ask`."""
         unpunctual = self.transport.clock.scale * (self.transport.latency + late)
-        return self.transport.clock.now() + wire + servos * _LONGEST_DELAY + unpunctual
+        return self.transport.wire_time(count) + servos * _LONGEST_DELAY + unpunctual
 
-    def _wait_out(self, quiet: float) -> None:
+    def _wait_out(self) -> None:
         scale = self.transport.clock.scale
-        self.statistics.stale_bytes += self.transport.drain(scale * quiet, scale * max(quiet, PATIENCE[0]))
+        self.statistics.stale_bytes += self.transport.drain(scale * _QUIET, scale * self.patience[0])
 
 
 def _is_echo(frame: Frame, request: Request) -> bool:

@@ -14,7 +14,7 @@ _VERSION_BYTES = 5  # firmware major and minor, byte order, model number
 
 
 class FeetechFamily:
-    """The vendor's own ways, as `hardware.bus.Family` wants them."""
+    """The vendor's own ways, as `hardware.family.Family` wants them."""
 
     codec = feetech
 
@@ -23,7 +23,7 @@ class FeetechFamily:
 
         It is read, not pinged: the echo of a ping looks like its reply, and the reply says nothing of the model.
         """
-        count = exchange.reply_length(_VERSION_BYTES, room=4)
+        count = exchange.reply_length(_VERSION_BYTES, room=16)
         frame = exchange.ask(feetech.read(id, 0, count), (id,), count, late).get(id)
         if frame is None:
             return None

@@ -8,11 +8,11 @@ from itertools import takewhile
 from typing import NamedTuple
 
 from hardware.errors import NoReply, Refused
-from hardware.exchange import PATIENCE, Exchange
+from hardware.exchange import Exchange
 from hardware.family import Family
 from hardware.servos import ServoModel
 
-_ROOM = 3
+_ROOM = 16
 
 
 class Block(NamedTuple):
@@ -33,15 +33,15 @@ class Memories:
         self._exchange, self._family, self._servos = exchange, family, servos
         self._acknowledging: dict[int, bool] = {}
 
-    def read(self, id: int, begin: int, end: int, patience: Sequence[float] = PATIENCE) -> Block | None:
+    def read(self, id: int, begin: int, end: int, patience: Sequence[float] | None = None) -> Block | None:
         """The bytes from `begin` to before `end`, or None where nothing intelligible comes back.
 
-        One try for each of `patience`, which is `late` of `Exchange.ask`.
+        One try for each of `patience`, by default that of the exchange.
 
         Raises:
             Refused: the servo does not let them be read.
         """
-        for attempt, late in enumerate(patience):
+        for attempt, late in enumerate(patience or self._exchange.patience):
             self._exchange.statistics.retries += attempt
             start, count = self._window(id, begin, end)
             request = self._family.codec.read(id, start, count)
@@ -56,20 +56,12 @@ class Memories:
 
         What a joint reply leaves out is asked for alone, since servos behind a silent one may be silent as well.
         """
-        found: dict[int, Block] = {}
-        patience = PATIENCE
-        if all(self._servos[id].has_sync_read for id in ids):
-            found, patience = self._read_jointly(ids, begin, end), PATIENCE[:1]
-            if not found:
-                return {}
-        for id in ids:
-            if id not in found:
-                self._exchange.statistics.retries += len(found) > 0
-                with suppress(Refused):
-                    block = self.read(id, begin, end, patience)
-                    if block is not None:
-                        found[id] = block
-        return found
+        if not all(self._servos[id].has_sync_read for id in ids):
+            return self._read_each(ids, begin, end, self._exchange.patience)
+        found = self._read_jointly(ids, begin, end)
+        missing = [id for id in ids if id not in found] if found else []
+        self._exchange.statistics.retries += len(missing)
+        return found | self._read_each(missing, begin, end, self._exchange.patience[:1])
 
     def write(self, id: int, begin: int, data: bytes, what: str, repeat: bool) -> bool:
         """Writes a block; whether anything shows that the servo has taken it.
@@ -82,13 +74,15 @@ class Memories:
             Refused: it has not taken it.
         """
         request = self._family.codec.write(id, begin, data)
-        for attempt, late in enumerate(PATIENCE if repeat else PATIENCE[-1:]):
+        for attempt, late in enumerate(self._exchange.patience if repeat else self._exchange.patience[-1:]):
             self._exchange.statistics.retries += attempt
             if self._acknowledges(id):
+                doubtful = self._exchange.may_still_come(0)
                 frame = self._exchange.ask(request, (id,), 0, late).get(id)
                 if frame is not None:
                     self._require_done(id, frame.code, what)
-                    return True
+                    if not doubtful:
+                        return True
             else:
                 self._exchange.send(request)
             block = self.read(id, begin, begin + len(data))
@@ -101,7 +95,7 @@ class Memories:
         self._acknowledging.pop(id, None)
 
     def _read_jointly(self, ids: Sequence[int], begin: int, end: int) -> dict[int, Block]:
-        for attempt, late in enumerate(PATIENCE):
+        for attempt, late in enumerate(self._exchange.patience):
             self._exchange.statistics.retries += attempt
             start, count = self._window(ids[0], begin, end)
             frames = self._family.read_many(self._exchange, ids, start, count, late)
@@ -114,19 +108,28 @@ class Memories:
                 return found
         return {}
 
+    def _read_each(self, ids: Sequence[int], begin: int, end: int, patience: Sequence[float]) -> dict[int, Block]:
+        found = {}
+        for id in ids:
+            with suppress(Refused):
+                block = self.read(id, begin, end, patience)
+                if block is not None:
+                    found[id] = block
+        return found
+
     def _window(self, id: int, begin: int, end: int) -> tuple[int, int]:
         """Where to begin to read, and how many bytes, to have those from `begin` to `end`.
 
-        A byte or two of a neighbouring register may be read along, for which see `Exchange.reply_length`.
+        Neighbouring bytes may be read along, for which see `Exchange.reply_length`.
         """
-        behind = self._mapped(id, range(end, end + _ROOM))
-        before = self._mapped(id, range(begin - 1, begin - 1 - _ROOM, -1))
+        behind = self._readable(id, range(end, end + _ROOM))
+        before = self._readable(id, range(begin - 1, begin - 1 - _ROOM, -1))
         count = self._exchange.reply_length(end - begin, max(behind, before))
         return (end - count if before > behind else begin), count
 
-    def _mapped(self, id: int, addresses: Iterable[int]) -> int:
-        """How many addresses in a row, from the first, belong to a register."""
-        return sum(1 for _ in takewhile(self._servos[id].mapped.__contains__, addresses))
+    def _readable(self, id: int, addresses: Iterable[int]) -> int:
+        """How many addresses in a row, from the first, can be read."""
+        return sum(1 for _ in takewhile(self._servos[id].readable.__contains__, addresses))
 
     def _acknowledges(self, id: int) -> bool:
         if id not in self._acknowledging:

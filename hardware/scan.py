@@ -12,7 +12,7 @@ from hardware.codec import dynamixel, feetech
 from hardware.codec.frame import Frame, Request
 from hardware.dynamixel_bus import DynamixelFamily
 from hardware.errors import HardwareError, NoReply, Refused
-from hardware.exchange import PATIENCE, Exchange
+from hardware.exchange import Exchange
 from hardware.family import Family
 from hardware.feetech_bus import FeetechFamily
 from hardware.manifest import read_manifest
@@ -42,6 +42,7 @@ _SPEEDS = (
 _CROWD = 30  # servos, more than on any bus we know of
 _STATUS = 14  # bytes of the longest answer to a ping
 _LISTENS = 3
+_LATE = 0.03  # wall s, by which a reply may be later than the wire explains; nobody is in a hurry here
 _FIRMWARE = ("firmware_major", "firmware_minor", "firmware_version")
 _REMEDY = "connect them one at a time and give each an id of its own"
 
@@ -124,7 +125,7 @@ class _Line:
     def ids(self) -> Sequence[int]:
         """Ids worth a look: those that answer a broadcast, or where that comes back garbled, all that say anything."""
         largest = self._protocol.largest_id
-        seconds = ANSWER_SPACING * largest + self._transport.wire_time(_STATUS * _CROWD) + PATIENCE[0]
+        seconds = ANSWER_SPACING * largest + self._transport.wire_time(_STATUS * _CROWD) + _LATE
         frames, garbled = self._exchange.listen(self._protocol.ping(self._protocol.family.codec.BROADCAST), seconds)
         if garbled:
             return [id for id in range(largest + 1) if any(self._hear(id))]
@@ -142,7 +143,7 @@ class _Line:
         return self._details(finding) if any(answers) else None
 
     def _hear(self, id: int) -> tuple[list[Frame], int]:
-        seconds = self._transport.wire_time(2 * _STATUS) + self._transport.latency + PATIENCE[0]
+        seconds = self._transport.wire_time(2 * _STATUS) + self._transport.latency + _LATE
         return self._exchange.listen(self._protocol.probe(id), seconds)
 
     def _details(self, finding: Finding) -> Finding:

@@ -13,7 +13,7 @@ from porl_robot.errors import UserError
 APPS = ("demo", "collect", "pretrain", "import-policy", "finetune", "evaluate", "compare")
 """Verbs that take Hydra overrides."""
 
-COMMANDS = ("log", "virtual-arm")
+COMMANDS = ("log", "scan", "virtual-arm")
 """Verbs with arguments of their own."""
 
 _VERBS = f"there are {', '.join((*APPS, *COMMANDS))}"

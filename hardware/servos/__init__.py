@@ -7,9 +7,9 @@ from types import MappingProxyType
 
 from hardware.servos import dynamixel, feetech
 from hardware.servos.model import ServoModel
-from hardware.servos.register import Register
+from hardware.servos.register import Register, Span
 
-__all__ = ["SERVOS", "SERVOS_BY_NUMBER", "Register", "ServoModel"]
+__all__ = ["SERVOS", "SERVOS_BY_NUMBER", "Register", "ServoModel", "Span"]
 
 _ALL = (
     feetech.STS3215,

@@ -134,6 +134,7 @@ def _sts(name: str, number: int) -> ServoModel:
         faults=FAULTS,
         eprom_guard="lock",
         acknowledging=1,
+        has_readable_gaps=True,
     )
 
 
@@ -153,4 +154,5 @@ SCS0009 = ServoModel(
     eprom_guard="lock",
     acknowledging=1,
     has_sync_read=False,
+    has_readable_gaps=True,
 )

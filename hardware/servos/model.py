@@ -8,7 +8,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Literal
 
-from hardware.servos.register import ByteOrder, Register, Sign
+from hardware.servos.register import ByteOrder, Register, Sign, Span
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,8 @@ class ServoModel:
             (error 7); Feetech takes one, but loses it with the power.
         acknowledging: the `status_level` at which a write is answered.
         has_sync_read, has_fast_sync_read: whether it knows these instructions.
+        has_readable_gaps: whether addresses between its registers can be read. Feetech's can; the usual telemetry
+            block holds two. Of Dynamixel's it is not known.
         has_watchdog: whether the servo itself stops when the bus falls silent.
     """
 
@@ -43,6 +45,7 @@ class ServoModel:
     acknowledging: int
     has_sync_read: bool = True
     has_fast_sync_read: bool = False
+    has_readable_gaps: bool = False
     has_watchdog: bool = False
 
     @cached_property
@@ -51,11 +54,13 @@ class ServoModel:
         return max(register.end for register in self.registers.values())
 
     @cached_property
-    def mapped(self) -> frozenset[int]:
-        """Every address that belongs to a register."""
+    def readable(self) -> frozenset[int]:
+        """Every address that can be read."""
+        if self.has_readable_gaps:
+            return frozenset(range(self.memory_size))
         return frozenset(at for each in self.registers.values() for at in range(each.address, each.end))
 
-    def span(self, first: str, last: str) -> tuple[Register, ...]:
+    def span(self, first: str, last: str) -> Span:
         """The registers from `first` to `last`, in the order of their addresses.
 
         Raises:
@@ -65,12 +70,7 @@ class ServoModel:
         begin, end = self.registers[first].address, self.registers[last].end
         if begin >= end:
             raise ValueError(f"{self.name}: {last} lies before {first}")
-        return tuple(each for each in self.registers.values() if begin <= each.address < end)
-
-    def decode(self, registers: tuple[Register, ...], data: bytes) -> dict[str, int]:
-        """Values of `registers` in `data`, which begins at the address of the first of them."""
-        begin = registers[0].address
-        return {each.name: each.decode(data[each.address - begin : each.end - begin], self.order) for each in registers}
+        return Span(tuple(each for each in self.registers.values() if begin <= each.address < end), self.order)
 
     def factory_memory(self) -> bytearray:
         """The whole memory of a new servo after power-up, shape (memory_size,); 0 where the default is not known."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -58,10 +60,7 @@ class Register:
     def decode(self, data: bytes, order: ByteOrder) -> int:
         """The number that `data`, shape (size,), stands for. With a sign bit, bits above it are ignored."""
         raw = int.from_bytes(data, order, signed=self.sign == "twos_complement")
-        if not isinstance(self.sign, int):
-            return raw
-        magnitude = raw & ((1 << self.sign) - 1)
-        return -magnitude if raw >> self.sign & 1 else magnitude
+        return _signed(raw, self.sign) if isinstance(self.sign, int) else raw
 
     def _span(self) -> tuple[int, int]:
         if self.sign is None:
@@ -71,3 +70,38 @@ class Register:
             return -half, half - 1
         largest = (1 << self.sign) - 1
         return -largest, largest
+
+
+class Span:
+    """Registers that follow one another, decoded together: a control loop does so for every servo in every cycle.
+
+    Attributes:
+        registers: in the order of their addresses.
+        begin, end: address of the first, and the one behind the last.
+    """
+
+    def __init__(self, registers: tuple[Register, ...], order: ByteOrder) -> None:
+        self.registers = registers
+        self.begin, self.end = registers[0].address, registers[-1].end
+        self._names = tuple(each.name for each in registers)
+        self._sign_bits = tuple((each.name, each.sign) for each in registers if isinstance(each.sign, int))
+        self._words = struct.Struct({"little": "<", "big": ">"}[order] + "".join(self._formats()))
+
+    def decode(self, data: bytes) -> dict[str, int]:
+        """Values by name; `data` has shape (end - begin,)."""
+        values: dict[str, int] = dict(zip(self._names, self._words.unpack(data), strict=True))
+        for name, bit in self._sign_bits:
+            values[name] = _signed(values[name], bit)
+        return values
+
+    def _formats(self) -> Iterator[str]:
+        at = self.begin
+        for each in self.registers:
+            letter = {1: "B", 2: "H", 4: "I"}[each.size]
+            yield f"{each.address - at}x" + (letter.lower() if each.sign == "twos_complement" else letter)
+            at = each.end
+
+
+def _signed(raw: int, bit: int) -> int:
+    magnitude = raw & ((1 << bit) - 1)
+    return -magnitude if raw >> bit & 1 else magnitude

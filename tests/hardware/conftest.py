@@ -24,7 +24,8 @@ Tamper = Callable[[bytes, list[bytes]], list[tuple[float, bytes]]]
 class RegisterServer:
     """Answers at the far end of a pseudo-terminal as servos do.
 
-    `tamper` makes of a request and the replies to it what is really sent: pieces, each after a pause [s].
+    `tamper` makes of a request and the replies to it what is really sent: pieces, each after a pause [s]. A piece after
+    a negative pause does not hold up the others: it comes by itself so much later.
     """
 
     def __init__(self, servos: dict[int, ServoModel]) -> None:
@@ -40,6 +41,7 @@ class RegisterServer:
         self._near, self._far = pty.openpty()
         tty.setraw(self._far)
         self.port = os.ttyname(self._far)
+        self._timers: list[threading.Timer] = []
         self._woken, self._waker = os.pipe()
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
@@ -58,6 +60,9 @@ class RegisterServer:
     def unplug(self) -> None:
         os.write(self._waker, b"x")
         self._thread.join()
+        for timer in self._timers:
+            timer.cancel()
+            timer.join()
         for descriptor in (self._near, self._far, self._woken, self._waker):
             os.close(descriptor)
         self._near = -1
@@ -76,8 +81,12 @@ class RegisterServer:
                 self.heard.append(frame)
                 request = self._codec.encode_request(frame.id, frame.code, frame.parameters)
                 for pause, piece in self.tamper(request, self._replies(frame)):
-                    time.sleep(pause)
-                    os.write(self._near, piece)
+                    if pause < 0.0:
+                        self._timers.append(threading.Timer(-pause, os.write, (self._near, piece)))
+                        self._timers[-1].start()
+                    else:
+                        time.sleep(pause)
+                        os.write(self._near, piece)
 
     def _replies(self, frame: Frame) -> list[bytes]:
         instruction = self._codec.Instruction

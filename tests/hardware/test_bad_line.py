@@ -17,6 +17,9 @@ from hardware.feetech_bus import FeetechFamily
 from hardware.servos import SERVOS
 from hardware.transport import Transport
 
+UNHURRIED = (0.5, 0.5)
+"""Wall seconds that a reply may be late by where only this computer may be busy."""
+
 IDS = (1, 2, 3, 4, 5, 6)
 SERVO = {"feetech": SERVOS["STS3215"], "dynamixel": SERVOS["XL330-M288"]}
 FAMILY = {"feetech": FeetechFamily, "dynamixel": lambda: DynamixelFamily(fast=True)}
@@ -46,6 +49,12 @@ def late(draw: random.Random, request: bytes, replies: list[bytes]) -> Pieces:
     return [(draw.uniform(0.005, 0.04), b"".join(replies))]
 
 
+def overtaken(draw: random.Random, request: bytes, replies: list[bytes]) -> Pieces:
+    kept = list(replies)
+    straggler = kept.pop(draw.randrange(len(kept)))
+    return [(0.0, b"".join(kept)), (-draw.uniform(0.001, 0.08), straggler)]
+
+
 def truncated(draw: random.Random, request: bytes, replies: list[bytes]) -> Pieces:
     data = b"".join(replies)
     return [(0.0, data[: draw.randrange(len(data))])]
@@ -65,7 +74,9 @@ def echoed(draw: random.Random, request: bytes, replies: list[bytes]) -> Pieces:
     return [(0.0, request + b"".join(replies))]
 
 
-FAULTS: dict[str, Fault] = {each.__name__: each for each in (flipped, lost, late, truncated, doubled, split, echoed)}
+FAULTS: dict[str, Fault] = {
+    each.__name__: each for each in (flipped, lost, late, overtaken, truncated, doubled, split, echoed)
+}
 
 
 class BadLine:
@@ -116,7 +127,7 @@ def test_one_kind_of_fault(bus: Bus, server: Any, protocol: str, kind: str) -> N
     server.tamper = BadLine(3, 0.5, kind)
     outcomes = [cycle(bus, server, protocol, number) for number in range(30)]
     assert sum(wrong for _, wrong in outcomes) == 0
-    assert sum(came for came, _ in outcomes) >= 0.8 * len(IDS) * len(outcomes)
+    assert sum(came for came, _ in outcomes) >= 0.6 * len(IDS) * len(outcomes)
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -125,7 +136,8 @@ def test_everything_at_once(bus: Bus, server: Any, protocol: str, seed: int) -> 
     outcomes = [cycle(bus, server, protocol, number) for number in range(100)]
     assert sum(wrong for _, wrong in outcomes) == 0
     server.tamper = BadLine(seed, 0.0, "lost")
-    time.sleep(0.05)
+    time.sleep(0.1)
+    bus._exchange.patience = UNHURRIED
     assert cycle(bus, server, protocol, 4000) == (len(IDS), 0)
     assert bus.statistics.retries > 0 and bus.statistics.timeouts > 0
 
@@ -168,13 +180,16 @@ def test_a_stalled_line_that_lets_everything_through_at_once(bus: Bus, server: A
 
     for stalled in range(1, 4):
         server.tamper = stall
+        bus._exchange.patience = (0.01, 0.02)
         for number in range(stalled):
             assert cycle(bus, server, protocol, number) == (0, 0)
         server.tamper = release
+        bus._exchange.patience = UNHURRIED
         assert cycle(bus, server, protocol, 1000 + stalled) == (len(IDS), 0)
 
 
 def test_an_adapter_that_echoes_everything(bus: Bus, server: Any, protocol: str) -> None:
+    bus._exchange.patience = UNHURRIED
     server.tamper = lambda request, replies: [(0.0, request + b"".join(replies))]
     for number in range(20):
         assert cycle(bus, server, protocol, number) == (len(IDS), 0)
@@ -203,6 +218,7 @@ def test_a_damaged_reply_is_asked_for_again_without_waiting(bus: Bus, server: An
         return [(0.0, bytes(data))]
 
     server.tamper = damage
+    bus._exchange.patience = UNHURRIED
     assert cycle(bus, server, protocol, 1) == (len(IDS), 0)
     assert bus.statistics.timeouts == 0 and bus.statistics.checksum_errors == 1 and bus.statistics.retries == 1
 
@@ -215,6 +231,24 @@ def test_a_write_whose_acknowledgement_is_lost_is_read_back(bus: Bus, server: An
     bus.write(1, "goal_position", 6)
     assert server.get(1, "goal_position") == 6
     assert len([frame for frame in server.heard[before:] if frame.code == written]) == 1
+
+
+def test_an_acknowledgement_that_may_be_a_late_one_proves_nothing(bus: Bus, server: Any) -> None:
+    bus.write(1, "goal_position", 5)
+    acknowledgement = server._codec.encode_status(1, 0)
+    server.tamper = lambda request, replies: [(0.0, b"".join(replies).replace(acknowledgement, b""))]
+    bus.write(1, "goal_position", 6)
+    server.memory[1] = Stubborn(server.memory[1])
+    server.tamper = lambda request, replies: [(0.0, b"".join(replies))]
+    with pytest.raises(NoReply, match="goal_position = 7"):
+        bus.write(1, "goal_position", 7)
+
+
+class Stubborn(bytearray):
+    """A memory that acknowledges what it does not keep."""
+
+    def __setitem__(self, where: Any, value: Any) -> None:
+        return
 
 
 def test_noise_is_thrown_away(bus: Bus, server: Any, protocol: str) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from types import ModuleType
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hardware.codec import dynamixel, feetech
 
+CALM = settings(deadline=None)
 CODECS = pytest.mark.parametrize("codec", [feetech, dynamixel], ids=["feetech", "dynamixel"])
 ids = st.integers(0, 252)
 numbers = st.integers(0, 255)
@@ -17,12 +18,14 @@ data = st.binary(min_size=1, max_size=20)
 
 
 @CODECS
+@CALM
 @given(ids, numbers, numbers)
 def test_read(codec: ModuleType, id: int, address: int, count: int) -> None:
     assert codec.split_read(codec.read(id, address, count).parameters) == (address, count)
 
 
 @CODECS
+@CALM
 @given(ids, numbers, data)
 def test_write(codec: ModuleType, id: int, address: int, written: bytes) -> None:
     for request in (codec.write(id, address, written), codec.reg_write(id, address, written)):
@@ -30,6 +33,7 @@ def test_write(codec: ModuleType, id: int, address: int, written: bytes) -> None
 
 
 @CODECS
+@CALM
 @given(st.lists(ids, min_size=1, max_size=10, unique=True), numbers, numbers)
 def test_sync_read(codec: ModuleType, wanted: list[int], address: int, count: int) -> None:
     request = codec.sync_read(wanted, address, count)
@@ -37,6 +41,7 @@ def test_sync_read(codec: ModuleType, wanted: list[int], address: int, count: in
 
 
 @CODECS
+@CALM
 @given(st.lists(ids, min_size=1, max_size=10, unique=True), numbers, st.integers(1, 8))
 def test_sync_write(codec: ModuleType, wanted: list[int], address: int, size: int) -> None:
     written = {id: bytes((id,)) * size for id in wanted}
@@ -44,11 +49,13 @@ def test_sync_write(codec: ModuleType, wanted: list[int], address: int, size: in
     assert codec.split_sync_write(request.parameters) == (address, written)
 
 
+@CALM
 @given(st.dictionaries(ids, st.tuples(st.integers(0, 700), st.integers(1, 40)), min_size=1, max_size=8))
 def test_bulk_read(blocks: dict[int, tuple[int, int]]) -> None:
     assert dynamixel.split_bulk_read(dynamixel.bulk_read(blocks).parameters) == blocks
 
 
+@CALM
 @given(st.dictionaries(ids, st.tuples(st.integers(0, 700), data), min_size=1, max_size=8))
 def test_bulk_write(blocks: dict[int, tuple[int, bytes]]) -> None:
     assert dynamixel.split_bulk_write(dynamixel.bulk_write(blocks).parameters) == blocks

@@ -5,12 +5,13 @@ from __future__ import annotations
 from types import ModuleType
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hardware.codec import dynamixel, feetech
 from hardware.codec.frame import Frame
 
+CALM = settings(deadline=None)
 CODECS = pytest.mark.parametrize("codec", [feetech, dynamixel], ids=["feetech", "dynamixel"])
 
 # Bytes that make headers and stuffing likely.
@@ -32,6 +33,7 @@ def found(codec: ModuleType, *pieces: bytes) -> list[tuple[int, int, bytes]]:
 
 
 @CODECS
+@CALM
 @given(st.lists(statuses, max_size=4), st.data())
 def test_any_split_of_the_stream(codec: ModuleType, sent: list[tuple[int, int, bytes]], data: st.DataObject) -> None:
     stream = b"".join(encoded(codec, status) for status in sent)
@@ -41,6 +43,7 @@ def test_any_split_of_the_stream(codec: ModuleType, sent: list[tuple[int, int, b
 
 
 @CODECS
+@CALM
 @given(st.lists(statuses, max_size=3))
 def test_one_byte_at_a_time(codec: ModuleType, sent: list[tuple[int, int, bytes]]) -> None:
     stream = b"".join(encoded(codec, status) for status in sent)
@@ -48,6 +51,7 @@ def test_one_byte_at_a_time(codec: ModuleType, sent: list[tuple[int, int, bytes]
 
 
 @CODECS
+@CALM
 @given(st.binary(max_size=40).map(lambda noise: noise.replace(b"\xff", b"")), statuses)
 def test_noise_in_front(codec: ModuleType, noise: bytes, sent: tuple[int, int, bytes]) -> None:
     parser = codec.Parser()
@@ -57,6 +61,7 @@ def test_noise_in_front(codec: ModuleType, noise: bytes, sent: tuple[int, int, b
 
 
 @CODECS
+@CALM
 @given(nasty, statuses)
 def test_behind_noise_like_headers_something_is_found(
     codec: ModuleType, noise: bytes, sent: tuple[int, int, bytes]
@@ -67,6 +72,7 @@ def test_behind_noise_like_headers_something_is_found(
 
 
 @CODECS
+@CALM
 @given(statuses, statuses, st.data())
 def test_the_frame_behind_a_cut_one_is_found(
     codec: ModuleType, first: tuple[int, int, bytes], second: tuple[int, int, bytes], data: st.DataObject
@@ -79,6 +85,7 @@ def test_the_frame_behind_a_cut_one_is_found(
 
 
 @CODECS
+@CALM
 @given(statuses)
 def test_every_flipped_bit_is_noticed(codec: ModuleType, sent: tuple[int, int, bytes]) -> None:
     stream = encoded(codec, sent)
@@ -108,6 +115,7 @@ def test_a_length_beyond_what_may_come_holds_nothing_up(codec: ModuleType) -> No
     assert len(codec.Parser(longest=len(whole)).feed(bytes(damaged) + whole)) == 1
 
 
+@CALM
 @given(st.integers(0, 252), st.integers(1, 255).filter(lambda code: code != 0x55), payloads)
 def test_a_stuffed_request_comes_back(id: int, instruction: int, parameters: bytes) -> None:
     stream = dynamixel.encode_request(id, instruction, parameters)
@@ -115,6 +123,7 @@ def test_a_stuffed_request_comes_back(id: int, instruction: int, parameters: byt
     assert dynamixel.Parser().feed(stream) == [Frame(id, instruction, parameters, is_status=False)]
 
 
+@CALM
 @given(
     st.lists(st.tuples(ids, st.integers(0, 255), st.one_of(st.binary(min_size=8, max_size=8))), min_size=1, max_size=6)
 )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hardware.servos import SERVOS, Register, ServoModel
 
+CALM = settings(deadline=None)
 EVERY = [(model, register) for model in SERVOS.values() for register in model.registers.values()]
 
 
@@ -18,6 +19,7 @@ def largest(register: Register) -> int:
     return (1 << bits) - 1
 
 
+@CALM
 @given(st.sampled_from(EVERY), st.data())
 def test_a_number_comes_back_from_its_bytes(entry: tuple[ServoModel, Register], data: st.DataObject) -> None:
     model, register = entry
@@ -28,6 +30,19 @@ def test_a_number_comes_back_from_its_bytes(entry: tuple[ServoModel, Register], 
     assert register.decode(encoded, model.order) == value
 
 
+@CALM
+@given(st.sampled_from(list(SERVOS.values())), st.data())
+def test_a_span_decodes_as_its_registers_do(model: ServoModel, data: st.DataObject) -> None:
+    memory = data.draw(st.binary(min_size=model.memory_size, max_size=model.memory_size))
+    first, last = sorted(data.draw(st.tuples(*[st.integers(0, len(model.registers) - 1)] * 2)))
+    names = list(model.registers)
+    span = model.span(names[first], names[last])
+    alone = {each.name: each.decode(memory[each.address : each.end], model.order) for each in span.registers}
+    assert span.decode(memory[span.begin : span.end]) == alone
+    assert list(alone) == names[first : last + 1]
+
+
+@CALM
 @given(st.sampled_from(EVERY))
 def test_a_number_that_does_not_fit_is_refused(entry: tuple[ServoModel, Register]) -> None:
     model, register = entry
@@ -60,5 +75,5 @@ def test_minus_zero_is_zero() -> None:
 
 def test_scs_words_are_big_endian() -> None:
     model = SERVOS["SCS0009"]
-    assert model.decode((model.registers["present_position"],), b"\x02\x00") == {"present_position": 512}
+    assert model.span("present_position", "present_position").decode(b"\x02\x00") == {"present_position": 512}
     assert bytes(model.factory_memory()[3:5]) == b"\x05\x04"

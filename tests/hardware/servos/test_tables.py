@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hardware.servos import SERVOS, SERVOS_BY_NUMBER, ServoModel
+from hardware.servos import SERVOS, SERVOS_BY_NUMBER, ServoModel, Span
 from hardware.servos.model import parse_table
 
 FEETECH = [each for each in SERVOS.values() if each.protocol == "feetech"]
@@ -147,14 +147,14 @@ def test_a_new_servo_reports_its_defaults(model: ServoModel) -> None:
     memory = bytes(model.factory_memory())
     everything = tuple(model.registers.values())
     assert len(memory) == model.memory_size
-    assert model.decode(everything, memory) == {each.name: each.default or 0 for each in everything}
+    assert Span(everything, model.order).decode(memory) == {each.name: each.default or 0 for each in everything}
 
 
 def test_a_span_is_one_block() -> None:
     sts = SERVOS["STS3215"].span("present_position", "present_current")
-    assert sts[-1].end - sts[0].address == 15
+    assert (sts.begin, sts.end) == (56, 71)
     xl330 = SERVOS["XL330-M288"].span("present_current", "present_temperature")
-    assert xl330[-1].end - xl330[0].address == 21
+    assert (xl330.begin, xl330.end) == (126, 147)
     with pytest.raises(ValueError, match="lies before"):
         SERVOS["STS3215"].span("present_current", "present_position")
 
