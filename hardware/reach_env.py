@@ -72,7 +72,9 @@ class ReachEnv(RobotEnv):
         if np.isfinite(action).all():
             return Command.at_rest(self.command_space, self.task.target(action, state.position, commanded))
         # Clipping would turn infinity into a command: the chain has to see it.
-        return Command.at_rest(self.command_space, commanded + np.resize(action, commanded.shape))
+        refused = commanded.copy()
+        refused[:MOVED] += action
+        return Command.at_rest(self.command_space, refused)
 
     def _executed(self, action: FloatArray, verdict: Verdict, before: RobotState) -> FloatArray:
         # Lead and range are part of what an action means here; only the chain counts as a change.

@@ -15,8 +15,8 @@ from porl_robot.env import Command, FloatArray, RobotState
 from porl_robot.errors import UsageError
 
 _TICK = math.tau / TICKS_PER_TURN
-_DELAY = 0.01
-"""From the goal's due time to the servo heeding it: half a bus cycle of waiting and the servo's own [s]."""
+_DELAY = 0.02
+"""From a goal's time to the servo heeding it [s]: the way to the arm host, waiting for its cycle, and the wire."""
 _SETTLING = 0.5
 """Simulated before an episode begins, so that the arm sags as one that has moved there [s]."""
 
@@ -24,9 +24,9 @@ _SETTLING = 0.5
 class SerialTwin(ReachEnv):
     """The arm's model in place of the arm.
 
-    As behind the wire, goals lead from command to command within the period, reach the servos once per bus cycle, in
-    ticks and late, and positions and velocities come back in ticks. Unlike there, an episode begins by setting the
-    state: the start poses are the same, the way to them takes no time.
+    As behind the wire, goals lead from command to command within the period and reach the servos once per bus cycle, in
+    ticks and late; positions and velocities come back in ticks, one bus cycle old. Unlike there, an episode begins by
+    setting the state: the start poses are the same, the way to them takes no time.
 
     Args:
         robot: the arm; its port is not touched.
@@ -48,13 +48,8 @@ class SerialTwin(ReachEnv):
         self._move_to(self.task.centre)
 
     def robot_state(self) -> RobotState:
-        return RobotState(
-            position=self._in_ticks(self._data.qpos[self._qpos]),
-            velocity=np.round(self._data.qvel[self._dof] / _TICK) * _TICK,
-            commanded=self._commanded,
-            timestamp=self._now(),
-            effort=self._data.actuator_force.copy(),
-        )
+        age = self.dt / self._cycles
+        return RobotState(self._position, self._velocity, self._commanded, self._now() - age, age)
 
     def hold(self) -> None:
         position = self.robot_state().position
@@ -73,10 +68,16 @@ class SerialTwin(ReachEnv):
 
     def _wait_for_tick(self) -> None:
         for cycle in range(1, self._cycles + 1):
+            self._listen()
             self._underway.append(between(self._reached, self._commanded, self.dt, cycle / self._cycles))
             self._data.ctrl[:] = self._in_ticks(self._underway.popleft())
             mujoco.mj_step(self._model, self._data, self._substeps)
         self._reached = self._commanded
+
+    def _listen(self) -> None:
+        """Reads what the servos tell now."""
+        self._position = self._in_ticks(self._data.qpos[self._qpos])
+        self._velocity = np.round(self._data.qvel[self._dof] / _TICK) * _TICK
 
     def _in_ticks(self, position: FloatArray) -> FloatArray:
         """`position` (n,) as far as the encoders tell it."""

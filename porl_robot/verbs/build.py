@@ -157,7 +157,7 @@ def require_robot(config: DictConfig) -> None:
         made(config.robot, "robot")
     elif config.robot is not None:
         raise UsageError(
-            f"robot={config.robot.name}: env={config.env.name} has no arm on a bus; expected serial_reach or serial_twin"
+            f"robot={config.robot.name}: env={config.env.name} has no arm on a bus; serial_reach and serial_twin have"
         )
 
 

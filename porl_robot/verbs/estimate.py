@@ -16,11 +16,11 @@ _GRADIENT_STEP = 6e-3
 """Of pre-training [s]."""
 _GRADIENT_STEPS = 3000
 """Where a pre-training says nowhere how many it takes."""
-_STEP = {"arm_reach": 5.5e-3, "arm_push": 5.5e-3, "arm_lift": 6e-3}
+_STEP = {"arm_reach": 5.5e-3, "arm_push": 5.5e-3, "arm_lift": 6e-3, "serial_twin": 6.5e-3}
 _STEP_ELSEWHERE = 14e-3
 """Environment step with its updates [s]: preset small, one core, mean over the methods of `benchmarks/learning.py`.
 Other tasks are taken to cost what robosuite Lift does."""
-_EPISODE = {"arm_reach": 0.02, "arm_push": 0.02, "arm_lift": 0.03}
+_EPISODE = {"arm_reach": 0.02, "arm_push": 0.02, "arm_lift": 0.03, "serial_twin": 0.03}
 _EPISODE_ELSEWHERE = 0.25
 """Episode of an evaluation or demonstration [s], measured likewise."""
 

@@ -51,10 +51,9 @@ def fits(value: Any, hint: Any) -> bool:
         return isinstance(value, list) and all(fits(each, arguments[0]) for each in value)
     if origin is Mapping:
         return isinstance(value, dict) and all(fits(each, arguments[1]) for each in value.values())
-    if hint is float:
-        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    if hint is int:
-        return isinstance(value, int) and not isinstance(value, bool)
+    if hint in (int, float):
+        number = isinstance(value, int if hint is int else int | float)
+        return number and not isinstance(value, bool) and math.isfinite(value)
     return hint is Any or (hint in _WORDS and isinstance(value, hint))
 
 
