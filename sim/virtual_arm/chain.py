@@ -67,5 +67,7 @@ def replies_to(
 
 
 def _collided(spoken: Sequence[bytes]) -> bytes:
-    """What is heard of several that speak at once: their bytes in turn. One alone is heard as it is."""
+    """What is heard of several that speak at once: their bytes in turn."""
+    if len(spoken) == 1:
+        return spoken[0]
     return bytes(byte for column in zip_longest(*spoken) for byte in column if byte is not None)

@@ -51,6 +51,8 @@ class DynamixelServo(Servo):
     def __init__(self, model: ServoModel, motor: Motor, kept: Mapping[str, int], save: Callable[[], None]) -> None:
         super().__init__(model, kept, save)
         self.drive: DynamixelDrive = DynamixelDrive(self.memory, motor)
+        slots = [each.address for each in model.registers.values() if each.name.startswith(_INDIRECT_DATA)]
+        self._indirect = range(min(slots), max(slots) + 1)
 
     @property
     def alert(self) -> int:
@@ -174,6 +176,8 @@ class DynamixelServo(Servo):
 
     def _runs(self, address: int, count: int) -> list[tuple[int, int]]:
         """Where the bytes from `address` on really lie: (address, length) of each contiguous piece."""
+        if address >= self._indirect.stop or address + count <= self._indirect.start:
+            return [(address, count)]
         runs: list[tuple[int, int]] = []
         for at in range(address, address + count):
             real = self._resolve(at)

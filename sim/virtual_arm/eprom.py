@@ -11,7 +11,6 @@ from hardware.calibration import Calibration
 from hardware.description import JointDescription, RobotDescription
 from hardware.errors import HardwareError
 from hardware.servos import SERVOS
-from porl_robot.files import replace_file
 from sim.virtual_arm.memory import RAM_RESTORE
 
 Values = dict[str, int]
@@ -80,12 +79,22 @@ def load_eprom(path: Path, robot: RobotDescription) -> list[Values]:
 
 
 def save_eprom(path: Path, kinds: Sequence[str], servos: Sequence[Values]) -> None:
-    """Writes what `load_eprom` reads; `kinds` are the servos' names."""
+    """Writes what `load_eprom` reads; `kinds` are the servos' names.
+
+    Raises:
+        HardwareError: the file cannot be written.
+    """
     listed: list[dict[str, Any]] = [
         {"servo": kind, "registers": values} for kind, values in zip(kinds, servos, strict=True)
     ]
     content = {"version": _VERSION, "servos": listed}
-    replace_file(path, (json.dumps(content, indent=2) + "\n").encode())
+    # In one stroke, but without waiting for the disk: no servo is silent for so long.
+    temporary = path.with_name(path.name + ".new")
+    try:
+        temporary.write_text(json.dumps(content, indent=2) + "\n")
+        temporary.replace(path)
+    except OSError as error:
+        raise HardwareError(f"eprom={path}: cannot be written ({error.strerror})") from error
 
 
 def _assembled(robot: RobotDescription, joint: JointDescription) -> Values:

@@ -17,17 +17,15 @@ from hardware.errors import HardwareError
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of fault.
+    """One kind of fault; `docs/virtual_arm.md` says what each does.
 
     Attributes:
-        says: what it does, for the docs and the error messages.
         knob: name of the number it takes, or None.
         default: of that number.
         lasts: seconds of arm time it goes on unless told otherwise.
         needs: how many ids it has to name; 0 where none means all.
     """
 
-    says: str
     knob: str | None = None
     default: float = 0.0
     lasts: float = math.inf
@@ -35,32 +33,32 @@ class Kind:
 
 
 REPLY: Mapping[str, Kind] = {
-    "drop": Kind("a reply does not come"),
-    "late": Kind("a reply comes `by` seconds late", "by", 0.05),
-    "flip": Kind("`bits` bits of a reply flip", "bits", 1),
-    "truncate": Kind("a reply is cut off somewhere"),
-    "double": Kind("a reply comes twice"),
-    "split": Kind("a reply comes byte by byte, `gap` seconds apart", "gap", 0.0005),
-    "noise": Kind("a run of `bytes` bytes of a reply is replaced by random ones", "bytes", 4),
-    "chatter": Kind("`bytes` random bytes come before a reply", "bytes", 4),
+    "drop": Kind(),
+    "late": Kind("by", 0.05),
+    "flip": Kind("bits", 1),
+    "truncate": Kind(),
+    "double": Kind(),
+    "split": Kind("gap", 0.0005),
+    "noise": Kind("bytes", 4),
+    "chatter": Kind("bytes", 4),
 }
 """Faults of single replies."""
 
 LINE: Mapping[str, Kind] = {
-    "echo": Kind("the adapter hands back what was sent"),
-    "latency": Kind("the adapter holds every answer back for `by` seconds", "by", 0.016),
-    "unplug": Kind("the port goes away and comes back as another one", lasts=1.0),
+    "echo": Kind(),
+    "latency": Kind("by", 0.016),
+    "unplug": Kind(lasts=1.0),
 }
 """Faults of the adapter."""
 
 SERVO: Mapping[str, Kind] = {
-    "dead": Kind("a servo says nothing", needs=1),
-    "duplicate": Kind("the second servo answers to the id of the first", needs=2),
-    "stuck": Kind("the encoder stands still", needs=1),
-    "overload": Kind("the measured load is at least `load`, a share of the full drive", "load", 1.0, needs=1),
-    "overheat": Kind("the servo warms up to `to` degrees Celsius", "to", 80.0, needs=1),
-    "brownout": Kind("the supply falls to `volts`", "volts", 2.0, lasts=0.05),
-    "hand": Kind("a hand turns the joint to `to` radians", "to", 0.0, lasts=1.0, needs=1),
+    "dead": Kind(needs=1),
+    "duplicate": Kind(needs=2),
+    "stuck": Kind(needs=1),
+    "overload": Kind("load", 1.0, needs=1),
+    "overheat": Kind("to", 80.0, needs=1),
+    "brownout": Kind("volts", 2.0, lasts=0.05),
+    "hand": Kind("to", 0.0, lasts=1.0, needs=1),
 }
 """Faults of the arm, and the hand that moves it."""
 

@@ -22,6 +22,7 @@ class Memory:
         self.model = model
         self.kept = dict(kept)
         self._data = model.factory_memory()
+        self._values: dict[str, int] = {}  # decoded; the drive asks for them thousands of times per second
         self._at = _owners(model)
         self.power_up()
 
@@ -29,13 +30,19 @@ class Memory:
         return name in self.model.registers
 
     def __getitem__(self, name: str) -> int:
-        register = self.model.registers[name]
-        return register.decode(bytes(self._data[register.address : register.end]), self.model.order)
+        value = self._values.get(name)
+        if value is None:
+            register = self.model.registers[name]
+            value = register.decode(bytes(self._data[register.address : register.end]), self.model.order)
+            self._values[name] = value
+        return value
 
     def __setitem__(self, name: str, value: int) -> None:
         """Raises ValueError where the register is too small for `value`."""
-        register = self.model.registers[name]
-        self._data[register.address : register.end] = register.encode(value, self.model.order)
+        if self._values.get(name) != value:
+            register = self.model.registers[name]
+            self._data[register.address : register.end] = register.encode(value, self.model.order)
+            self._values[name] = value
 
     def put(self, name: str, quantity: float) -> None:
         """Sets a register from a quantity in its unit, at the end of its span where it is too small."""
@@ -60,6 +67,7 @@ class Memory:
             if register is not None and register.writable:
                 self._data[at] = byte
                 touched[register.name] = register
+                self._values.pop(register.name, None)
         return list(touched.values())
 
     def register_at(self, address: int) -> Register | None:
@@ -73,6 +81,7 @@ class Memory:
     def power_up(self) -> None:
         """What there is after power-up: the factory's values and over them what was kept."""
         self._data[:] = self.model.factory_memory()
+        self._values.clear()
         restores_ram = self.kept.get("startup_configuration", 0) & RAM_RESTORE
         for name, value in self.kept.items():
             if self.model.registers[name].eprom or restores_ram:

@@ -45,6 +45,7 @@ joints:
         (["link=taken"], 1, "link=taken: is there already"),
         (["link=live"], 1, "link=live: is there already"),
         (["link=x", "eprom=taken"], 1, "eprom=taken: cannot be read"),
+        (["link=x", "eprom=nowhere/memory"], 1, "eprom=nowhere/memory: cannot be written"),
         (["link=" + "x" * 120], 1, "too long"),
         (["link=x", "robot=broken.yaml"], 2, "broken.yaml cannot be read"),
         (["link=x", "robot=taken"], 2, "describes no arm"),

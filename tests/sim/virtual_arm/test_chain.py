@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
 from hardware.codec import dynamixel, feetech
 from hardware.codec.frame import Frame
 from sim.virtual_arm.effects import apply_faults
 from sim.virtual_arm.faults import parse_faults
 
 MEGABAUD = 1_000_000
+
+
+@pytest.fixture
+def arms(make_arm):
+    """An arm of each family, which go on from one request to the next."""
+    return {name: make_arm(name) for name in ("so101", "light")}
 
 
 def frame(request):
@@ -114,3 +124,18 @@ def test_what_makes_no_sense_is_not_answered(make_arm):
     arm = make_arm("light")
     assert told(arm, (254, dynamixel.Instruction.BULK_READ, b"\x01")) == []
     assert arm.chain.execute(Frame(1, 0, b"", is_status=True), MEGABAUD) == []
+
+
+@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    name=st.sampled_from(["so101", "light"]),
+    code=st.sampled_from(sorted({*feetech.Instruction, *dynamixel.Instruction} - {dynamixel.Instruction.STATUS}))
+    | st.integers(0, 255),
+    id=st.sampled_from([1, 2, 6, 254]),
+    parameters=st.binary(max_size=30),
+)
+def test_no_request_whatever_brings_the_arm_down(arms, name, code, id, parameters):
+    arm = arms[name]
+    told(arm, (id, code, parameters))
+    arm.advance(arm.time + 0.02)
+    assert all(-1.0 <= servo.drive.duty <= 1.0 for servo in arm.servos)

@@ -37,8 +37,16 @@ def four(value):
     return list((value % 2**32).to_bytes(4, "little"))
 
 
+class Patient(sdk.PortHandler):
+    """The SDK gives up 34 ms after a request even if the reply is there, where a busy machine kept it from looking."""
+
+    def setPacketTimeout(self, packet_length):
+        super().setPacketTimeout(packet_length)
+        self.packet_timeout += 500.0
+
+
 def opened(arm):
-    port = sdk.PortHandler(str(arm.link))
+    port = Patient(str(arm.link))
     port.openPort()
     port.setBaudRate(1_000_000)
     return port
