@@ -47,13 +47,15 @@ class Curve:
         self._env, self._config, self._state = env, config, state
         self._seeds = start_seeds(config.seed, Stream.EVALUATION_STARTS, config.eval_episodes)
         self._newest: tuple[int, EvaluationResult] | None = None
+        known = bool(state.curve) and state.curve[-1]["env_steps"] == state.env_steps
+        # What a run that goes on has left out until now is not made up for.
+        self._measured = state.env_steps if known else state.env_steps - 1
 
     @property
     def due(self) -> bool:
         """Whether a point is to be measured now: a multiple of `eval_every` or the end was reached since the last."""
         steps, every = self._state.env_steps, self._config.eval_every
-        measured = self._state.curve[-1]["env_steps"] if self._state.curve else -1
-        return steps // every > measured // every or measured < steps == self._config.steps
+        return steps // every > self._measured // every or self._measured < steps == self._config.steps
 
     def alone(self, policy: Policy) -> tuple[EvaluationResult, EvaluationResult]:
         """Success of `policy` by its mode and by sampled actions, on the starts of the curve."""
@@ -69,6 +71,7 @@ class Curve:
         if self._newest is None or self._newest[0] != snapshot.version:
             self._newest = snapshot.version, self._evaluate(snapshot.agent, self._seeds)
         result = self._newest[1]
+        self._measured = self._state.env_steps
         self._state.curve.append(
             {
                 "env_steps": self._state.env_steps,

@@ -49,7 +49,7 @@ class Person:
         """Waits for `condition()`."""
         deadline = time.monotonic() + PATIENCE
         while not condition():
-            assert time.monotonic() < deadline, self.shown
+            assert time.monotonic() < deadline, self.shown[-1000:]
             time.sleep(0.005)
 
     def wait_shown(self, text):
