@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from hardware.description import RobotDescription
+from hardware.errors import HardwareError
 from hardware.manifest import read_manifest
 from hardware.port import usb_ports
 from porl_robot.errors import UsageError
@@ -19,10 +20,15 @@ def serial_number(port: str) -> str:
 
     An adapter without one (those with a CH340 have none) is known by the socket it is plugged into, a built-in port by
     its name.
+
+    Raises:
+        HardwareError: there is no such port.
     """
     manifest = read_manifest(port)
     if manifest is not None:
         return manifest.serial
+    if not Path(port).exists():
+        raise HardwareError(f"{port}: no such port; porl-robot scan lists those there are")
     device = Path(port).resolve()
     known = device.name
     for each in usb_ports():
@@ -32,7 +38,11 @@ def serial_number(port: str) -> str:
 
 
 def calibration_file(port: str) -> Path:
-    """Where the calibration of the arm at `port` is, or would be. A virtual arm says so itself."""
+    """Where the calibration of the arm at `port` is, or would be. A virtual arm says so itself.
+
+    Raises:
+        HardwareError: there is no such port.
+    """
     manifest = read_manifest(port)
     if manifest is not None:
         return Path(manifest.calibration)

@@ -1,14 +1,14 @@
-"""Whether a calibration can be that of the arm the model describes."""
+"""Whether what was measured can be the arm that the model describes."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 
-from hardware.calibration import TICKS_PER_TURN, JointCalibration
+from hardware.calibration import TICKS_PER_TURN
 from hardware.description import RobotDescription
 from hardware.errors import HardwareError
-from hardware.homing import LARGEST_TRAVEL
+from hardware.homing import LARGEST_TRAVEL, Homing
 from hardware.ranges import Ranges
 
 TOO_SHORT = 0.25
@@ -18,16 +18,16 @@ TOO_LONG = 0.4
 """And may exceed it so far [rad]: models keep clear of the stops, by 20 degrees at the SO-101's wrist_roll."""
 
 
-def require_plausible(robot: RobotDescription, ranges: Ranges, joints: Mapping[str, JointCalibration]) -> None:
+def require_plausible(robot: RobotDescription, ranges: Ranges, homings: Mapping[str, Homing]) -> None:
     """Holds every travel against the model.
 
     Raises:
         HardwareError: one is too short, too long, or more than joints with stops have.
     """
     for described in robot.joints:
-        joint = joints[described.name]
+        homing = homings[described.name]
         if not described.continuous:
-            _require_travel(robot.name, described.name, joint.range_max - joint.range_min, ranges[described.name])
+            _require_travel(robot.name, described.name, homing.range_max - homing.range_min, ranges[described.name])
 
 
 def _require_travel(robot: str, name: str, travel: int, limits: tuple[float, float]) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from hardware import insist
 from hardware.bus import Bus
 from hardware.description import JointDescription, RobotDescription
-from hardware.errors import Disconnected, HardwareError
+from hardware.errors import HardwareError, NoReply
 from hardware.servos import SERVOS, ServoModel
 
 _SUPPLY_TOLERANCE = 0.25
@@ -33,15 +34,13 @@ def roll_call(bus: Bus, robot: RobotDescription) -> dict[str, str]:
 def firmware(bus: Bus, servo: int, model: ServoModel) -> str:
     """The version that a servo reports: `3.10`, or one number where its kind counts so."""
     names = ("firmware_major", "firmware_minor") if "firmware_major" in model.registers else ("firmware_version",)
-    return ".".join(str(bus.read(servo, name)) for name in names)
+    return ".".join(str(insist.read(bus, servo, name)) for name in names)
 
 
 def _number(bus: Bus, joint: JointDescription) -> int | None:
     try:
-        return bus.ping(joint.id)
-    except Disconnected:
-        raise
-    except HardwareError:
+        return insist.ping(bus, joint.id)
+    except NoReply:
         return None
 
 
@@ -49,26 +48,28 @@ def _require_all(robot: RobotDescription, silent: list[JointDescription]) -> Non
     if len(silent) == len(robot.joints):
         raise HardwareError(
             f"{robot.port}: no servo answers at {robot.baud} baud; check supply and cable, then find the baud with "
-            f"porl-robot scan robot.port={robot.port}"
+            f"porl-robot scan port={robot.port}"
         )
     if silent:
+        missing = ", ".join(f"{_named(joint)} does not answer" for joint in silent)
         raise HardwareError(
-            f"{robot.port}: {', '.join(_named(joint) for joint in silent)} does not answer; check the cable to it, and "
-            f"that no two servos have one id (porl-robot scan robot.port={robot.port} lists them)"
+            f"{robot.port}: {missing}; check the cable there, and that no two servos have one id (porl-robot "
+            f"scan port={robot.port} lists them)"
         )
 
 
 def _require_supply(bus: Bus, robot: RobotDescription, joint: JointDescription) -> None:
     scale = SERVOS[joint.servo].registers["present_voltage"].scale
     names = ("present_voltage", "min_voltage", "max_voltage")
-    volts, lowest, highest = (scale * bus.read(joint.id, name) for name in names)
+    volts, lowest, highest = (scale * insist.read(bus, joint.id, name) for name in names)
     if not lowest <= volts <= highest:
         raise HardwareError(
             f"{_named(joint)}: gets {volts:.1f} V, its servo takes {lowest:.1f} to {highest:.1f}; connect the supply "
             "that these servos are made for at once"
         )
-    # A servo that could not stand the arm's supply has a converter of its own.
-    if robot.supply <= highest and abs(volts - robot.supply) > _SUPPLY_TOLERANCE * robot.supply:
+    # Small Dynamixel servos beside large ones, which could not stand the arm's supply, have a converter of their own.
+    converted = robot.protocol == "dynamixel" and robot.supply > highest
+    if not converted and abs(volts - robot.supply) > _SUPPLY_TOLERANCE * robot.supply:
         raise HardwareError(
             f"{_named(joint)}: gets {volts:.1f} V, robot={robot.name} is made for {robot.supply:g}; connect that "
             "supply, or give robot.supply= where its servos are of another kind"

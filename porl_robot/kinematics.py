@@ -70,9 +70,10 @@ class ArmKinematics:
         return rotation
 
     def axes(self, joints: FloatArray) -> FloatArray:
-        """Unit vectors about which the joints turn with growing angles, right-handed, at `joints` (n,). Shape (n, 3)."""
+        """Axes about which the joints turn as their angles grow, right-handed, at `joints` (n,). Shape (n, 3)."""
         self._pose(joints)
-        return np.array(self._data.xaxis[self._joints])
+        axes: FloatArray = self._data.xaxis[self._joints].copy()
+        return axes
 
     def tool_jacobian(self, joints: FloatArray) -> FloatArray:
         """Tool velocity per joint velocity at `joints` (n,): three rows linear [m], three angular. Shape (6, n)."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from hardware import insist
 from hardware.bus import Bus
-from hardware.calibrate.nudge import nudge
+from hardware.calibrate.nudge import nudged
 from hardware.calibrate.operator import Operator
 from hardware.calibrate.seen import seen
 from hardware.calibrate.twin import true_positions
@@ -58,15 +60,20 @@ class Directions:
 
     def _sign(self, place: int, joints: Mapping[str, JointCalibration]) -> int:
         joint = self._robot.joints[place]
-        before = None if self._link is None else true_positions(self._link)
         words = self._words(place, joints)
         self._operator.tell(f"{joint.name} moves now")
-        way = nudge(self._bus, self._clock, joint)
-        if self._link is not None and before is not None:
-            return way if true_positions(self._link)[place] > before[place] else -way
+        before = self._truth(place)
+        with nudged(self._bus, self._clock, joint) as way:
+            after = self._truth(place)
+        if self._link is not None:
+            return way if after > before else -way
         if self._signs is not None:
             return self._signs[place]
         return way if self._operator.saw(joint.name, words) else -way
+
+    def _truth(self, place: int) -> float:
+        """Where a virtual joint is [rad]; of a real one nobody knows."""
+        return math.nan if self._link is None else true_positions(self._link)[place]
 
     def _words(self, place: int, joints: Mapping[str, JointCalibration]) -> str:
         """How the joint turns where its angle grows."""
@@ -74,6 +81,6 @@ class Directions:
             return f"towards what robot={self._robot.name} calls its upper end"
         pose = np.zeros(len(self._model.names))
         for joint in self._robot.joints:
-            ticks = self._bus.read(joint.id, "present_position") % TICKS_PER_TURN
+            ticks = insist.read(self._bus, joint.id, "present_position") % TICKS_PER_TURN
             pose[self._model.names.index(joint.name)] = joints[joint.name].radians(ticks)
         return seen(self._model.axes(pose)[self._model.names.index(self._robot.joints[place].name)])

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from hardware import insist
 from hardware.bus import Bus
 from hardware.calibration import JointCalibration
 from hardware.description import Protocol, RobotDescription
@@ -23,7 +23,6 @@ _MULTI_TURN, _REVERSED = 0x10, 0x01  # bits of phase and drive_mode
 _FEETECH_POSITION, _DYNAMIXEL_POSITION, _DYNAMIXEL_EXTENDED = 0, 3, 4  # operating modes
 _OFFSET_IN_ONE_TURN = 1024  # beyond it a Dynamixel servo ignores its offset in position mode
 _LAST_TICK = 4095
-_TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +38,7 @@ class Change:
 def read_held(bus: Bus, robot: RobotDescription) -> dict[str, dict[str, int]]:
     """What every joint's servo holds of a calibration, by joint."""
     names = (*_COMMON, *_OWN[robot.protocol])
-    return {joint.name: {name: bus.read(joint.id, name) for name in names} for joint in robot.joints}
+    return {joint.name: {name: insist.read(bus, joint.id, name) for name in names} for joint in robot.joints}
 
 
 def to_hold(servo: ServoModel, joint: JointCalibration, held: Values) -> dict[str, int]:
@@ -76,6 +75,14 @@ def changes(
     ]
 
 
+def by_joint(found: Sequence[Change], form: str) -> list[str]:
+    """One line per joint, as in "elbow_flex: REGISTER in FORM, ..."; `form` has places for `held` and `wanted`."""
+    lines: dict[str, list[str]] = {}
+    for each in found:
+        lines.setdefault(each.joint, []).append(f"{each.register} {form.format(held=each.held, wanted=each.wanted)}")
+    return [f"{joint}: {', '.join(registers)}" for joint, registers in lines.items()]
+
+
 def write_changes(bus: Bus, robot: RobotDescription, wanted: list[Change]) -> None:
     """Writes registers of servos without torque and reads each of them back. Ctrl-C waits until it is done.
 
@@ -87,30 +94,10 @@ def write_changes(bus: Bus, robot: RobotDescription, wanted: list[Change]) -> No
         for index, change in enumerate(wanted):
             try:
                 if robot.protocol == "feetech":
-                    put(bus, ids[change.joint], "lock", 0)
-                put(bus, ids[change.joint], change.register, change.wanted)
+                    insist.write(bus, ids[change.joint], "lock", 0)
+                insist.write(bus, ids[change.joint], change.register, change.wanted)
             except HardwareError as error:
                 raise HardwareError(f"{_half_written(wanted, index)}: {error}") from error
-
-
-def put(bus: Bus, servo: int, register: str, value: int) -> None:
-    """Writes a register until it reads back as written: an answer that is lost, or never sent, is no failure.
-
-    Raises:
-        HardwareError: it does not take the value.
-    """
-    for attempt in range(_TRIES):
-        with suppress(HardwareError):
-            bus.write(servo, register, value)
-        try:
-            found = bus.read(servo, register)
-        except HardwareError:
-            if attempt == _TRIES - 1:
-                raise
-            continue
-        if found == value:
-            return
-    raise HardwareError(f"id {servo}: {register} reads {found} after {value} was written")
 
 
 def _fits_one_turn(joint: JointCalibration) -> bool:

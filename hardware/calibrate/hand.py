@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from hardware import insist
 from hardware.bus import Bus
 from hardware.calibrate.operator import Operator, SweepRow
 from hardware.calibration import TICKS_PER_TURN
 from hardware.clock import Clock
 from hardware.description import RobotDescription
 from hardware.errors import HardwareError
+from hardware.plausibility import TOO_SHORT
 from hardware.ranges import Ranges
 from hardware.sweep import JointSweep
 
@@ -27,14 +29,17 @@ _DEGREES = 360.0 / TICKS_PER_TURN
 def sweep_by_hand(
     bus: Bus, clock: Clock, robot: RobotDescription, ranges: Ranges, operator: Operator
 ) -> dict[str, JointSweep]:
-    """The sweep of every joint, by name; the torque is off.
+    """The sweep of every joint, by name; the torque is off. A continuous joint's sweep ends where it is left.
 
     Raises:
         HardwareError: a servo fell silent, or a joint was faster than it can be followed.
     """
-    sweeps = {joint.name: JointSweep(joint.name, bus.read(joint.id, _REGISTER)) for joint in robot.joints}
+    sweeps = {joint.name: JointSweep(joint.name, insist.read(bus, joint.id, _REGISTER)) for joint in robot.joints}
     ids = [joint.id for joint in robot.joints]
     missed = dict.fromkeys(ids, 0)
+    for joint in robot.joints:
+        if joint.continuous:
+            operator.tell(f"{joint.name} turns without end: leave it in the middle of what the model has")
     with operator.sweeping() as show:
         begun = tick = clock.now()
         while show(_rows(sweeps, ranges), clock.now() - begun):
@@ -64,6 +69,7 @@ def _rows(sweeps: Mapping[str, JointSweep], ranges: Ranges) -> list[SweepRow]:
             highest=sweep.highest,
             travelled=sweep.travel * _DEGREES,
             expected=math.degrees(ranges[name][1] - ranges[name][0]),
+            enough=sweep.travel * _DEGREES >= math.degrees(ranges[name][1] - ranges[name][0] - TOO_SHORT),
         )
         for name, sweep in sweeps.items()
     ]

@@ -16,6 +16,7 @@ class SweepRow:
         lowest, now, highest: unwrapped positions [ticks].
         travelled: from one end to the other so far [deg].
         expected: range in the model [deg].
+        enough: the travel is no longer too short.
     """
 
     name: str
@@ -24,6 +25,7 @@ class SweepRow:
     highest: int
     travelled: float
     expected: float
+    enough: bool
 
 
 Table = Callable[[Sequence[SweepRow], float], bool]

@@ -15,10 +15,10 @@ from pathlib import Path
 
 from hardware.bus import Bus, open_bus
 from hardware.calibrate.directions import Directions
-from hardware.calibrate.eprom import Change, Values, changes, effective_offset, read_held
+from hardware.calibrate.eprom import Values, by_joint, changes, effective_offset, read_held
 from hardware.calibrate.hand import sweep_by_hand
 from hardware.calibrate.operator import Operator
-from hardware.calibrate.release import released
+from hardware.calibrate.release import released, require_no_torque
 from hardware.calibrate.writing import write
 from hardware.calibration import Calibration, JointCalibration, load_calibration
 from hardware.clock import Clock
@@ -70,9 +70,11 @@ class Procedure:
         clock = Clock(robot.time_scale)
         with closing(open_bus(robot, clock)) as bus, released(bus, robot):
             firmware = roll_call(bus, robot)
+            require_no_torque(bus, robot)
             held = read_held(bus, robot)
             if before is not None:
-                _tell_difference(changes(robot, before.joints, held), operator)
+                for line in by_joint(changes(robot, before.joints, held), "{held} ({wanted} by the file)"):
+                    operator.tell(f"EPROM and calibration file differ: {line}")
             if source is None:
                 homings = _swept(bus, clock, robot, ranges, operator, held)
                 signs = dict.fromkeys(robot.names, 1)
@@ -80,8 +82,8 @@ class Procedure:
                 homings, signs = _imported(source, robot, ranges, operator)
             if before is not None:
                 signs = {name: joint.sign for name, joint in before.joints.items()}
+            require_plausible(robot, ranges, homings)
             joints = _joints(robot, firmware, homings, signs, ranges)
-            require_plausible(robot, ranges, joints)
             write(bus, robot, joints, held, operator)
             link = Path(self._port) if self.virtual else None
             joints = Directions(bus, clock, robot, operator, link, self._signs).confirmed(joints)
@@ -147,17 +149,9 @@ def _require_writable(path: Path) -> None:
         )
 
 
-def _tell_difference(found: Sequence[Change], operator: Operator) -> None:
-    for change in found:
-        operator.tell(
-            f"{change.joint}: EPROM and calibration file differ: {change.register} is {change.held} in the servo, "
-            f"{change.wanted} by the file"
-        )
-
-
 def _swept(
     bus: Bus, clock: Clock, robot: RobotDescription, ranges: Ranges, operator: Operator, held: Mapping[str, Values]
-) -> dict[str, Homing]:
+) -> Mapping[str, Homing]:
     sweeps = sweep_by_hand(bus, clock, robot, ranges, operator)
     return {
         joint.name: centred(

@@ -5,11 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from hardware import insist
 from hardware.bus import Bus
-from hardware.calibrate.eprom import put
 from hardware.description import RobotDescription
 from hardware.errors import HardwareError
 from hardware.uninterrupted import uninterrupted
+
+
+def require_no_torque(bus: Bus, robot: RobotDescription) -> None:
+    """Takes the torque away from every servo and reads that it is gone.
+
+    Raises:
+        HardwareError: a servo keeps it.
+    """
+    for joint in robot.joints:
+        insist.write(bus, joint.id, "torque_enable", 0)
 
 
 @contextmanager
@@ -55,7 +65,7 @@ def _release(bus: Bus, robot: RobotDescription) -> str:
 
 def _is(bus: Bus, servo: int, register: str, value: int) -> bool:
     try:
-        put(bus, servo, register, value)
+        insist.write(bus, servo, register, value)
     except HardwareError:
         return False
     return True

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from hardware import insist
 from hardware.bus import Bus
-from hardware.calibrate.eprom import Values, changes, effective_offset, write_changes
+from hardware.calibrate.eprom import Values, by_joint, changes, effective_offset, write_changes
 from hardware.calibrate.operator import Operator
 from hardware.calibration import JointCalibration
 from hardware.description import RobotDescription
@@ -31,21 +32,19 @@ def write(
     """
     expected = {}
     for joint in robot.joints:
-        reading = bus.read(joint.id, "present_position")
+        reading = insist.read(bus, joint.id, "present_position")
         offset = effective_offset(robot.protocol, held[joint.name])
         expected[joint.name] = rehomed(robot.protocol, reading, offset, joints[joint.name].homing_offset)
         _require_inside(joint.name, joints[joint.name], expected[joint.name])
     wanted = changes(robot, joints, held)
-    for change in wanted:
-        operator.tell(
-            f"{change.joint}: {change.register} is {change.held} in the servo, {change.wanted} is to be written"
-        )
+    for line in by_joint(wanted, "{held} -> {wanted}"):
+        operator.tell(f"to be written: {line}")
     todo = "write this to the EPROM, then" if wanted else "the servos hold this already:"
     if not operator.agrees(f"{todo} move each joint a few degrees with little torque?"):
         raise HardwareError("you did not agree: nothing was written, servos and calibration file are as they were")
     write_changes(bus, robot, wanted)
     for joint in robot.joints:
-        found = bus.read(joint.id, "present_position")
+        found = insist.read(bus, joint.id, "present_position")
         if abs(unwrapped(expected[joint.name], found) - expected[joint.name]) > _STILL:
             raise HardwareError(
                 f"{joint.name} (id {joint.id}): reads {found} ticks with its new offset, {expected[joint.name]} was "

@@ -124,10 +124,11 @@ def _composed(verb: str, overrides: list[Override]) -> DictConfig:
             if override.value() not in options(name):
                 value = override.get_value_element_as_str()
                 raise UsageError(f"{name}={value}: no such {name}; there are {', '.join(options(name))}")
-        if "env" in _keys(verb) and "env" not in groups and verb != "demo":
+        needed = "env" if "env" in _keys(verb) else "robot"
+        if needed in _keys(verb) and needed not in groups and verb != "demo":
             plain = [override for override in overrides if "." not in override.key_or_group]
             _require_known_keys(verb, plain, _keys(verb))
-            raise UsageError(f"env=... is missing; there are {', '.join(options('env'))}")
+            raise UsageError(f"{needed}=... is missing; there are {', '.join(options(needed))}")
         config = compose(
             config_name=verb.replace("-", "_"), overrides=[str(override.input_line) for override in groups.values()]
         )
@@ -212,6 +213,8 @@ def _require_ranges(verb: str, config: DictConfig) -> None:
                 raise UsageError(f"{each.name}={value}: expected a whole number of at most {LARGEST}")
     if config.get("arm") not in (None, CONSENT):
         raise UsageError(f"arm={config.arm}: expected {CONSENT}, or to be asked at the terminal")
+    if config.get("write") not in (None, CONSENT):
+        raise UsageError(f"write={config.write}: expected {CONSENT}, or to be asked at the terminal")
     if "safety" not in config:
         return
     speed = config.safety.speed

@@ -145,10 +145,22 @@ class CompareKeys:
     out: str = _key("folder to write; one that holds a comparison is gone on with")
 
 
+@dataclass
+class CalibrateKeys:
+    """Keys of `calibrate`. It writes no run, so it has no `out`."""
+
+    robot: Any = _key("the arm on a bus, with robot.port=DEVICE (group)")
+    seconds: float | None = _key("length of the sweep; left out, it ends with Enter", None)
+    write: str | None = _key(f"{CONSENT} writes the EPROM and moves the joints a little without asking", None)
+    signs: list[int] | None = _key("1 or -1 per joint: ticks grow with its angle, or fall; null: find out", None)
+    source: str | None = _key("calibration file of LeRobot's to take over instead of a sweep", None)
+    export: str | None = _key("file to write the arm's calibration to, for LeRobot; nothing else is done", None)
+
+
 PASSED_ON = {"compare": ("env.", "robot", "method.", "learner", "safety")}
 """How the overrides begin that a verb hands on to the runs it starts, in its key `overrides`."""
 
-SCHEMAS: dict[str, type[Common | CompareKeys]] = {
+SCHEMAS: dict[str, type[Common | CompareKeys | CalibrateKeys]] = {
     "collect": CollectKeys,
     "pretrain": PretrainKeys,
     "import-policy": ImportPolicyKeys,
@@ -156,6 +168,7 @@ SCHEMAS: dict[str, type[Common | CompareKeys]] = {
     "evaluate": EvaluateKeys,
     "demo": DemoKeys,
     "compare": CompareKeys,
+    "calibrate": CalibrateKeys,
 }
 
 
@@ -175,9 +188,14 @@ def help_text(verb: str, purpose: str) -> str:
     lines += ["", "groups (nested keys as in method.warm_up.steps=3000):"]
     for group in groups(verb):
         lines.append(f"  {group:19} {', '.join(sorted(path.stem for path in (folder / group).glob('*.yaml')))}")
-    if verb in PASSED_ON:
+    if not sweeps(verb):
         return "\n".join(lines)
     return "\n".join([*lines, "", "-m runs a sweep over comma-separated values; job k writes OUT/k."])
+
+
+def sweeps(verb: str) -> bool:
+    """Whether `verb` may be run for every combination of several values: its runs then have folders of their own."""
+    return verb not in PASSED_ON and any(each.name == "out" for each in fields(SCHEMAS[verb]))
 
 
 def groups(verb: str) -> list[str]:

@@ -63,6 +63,9 @@ def serve(
         kept = assembled(robot)
     elif memory.exists():
         kept = load_eprom(memory, robot)
+        # Who calibrates a virtual arm leaves the file beside its link.
+        own = _beside(where, "calibrated")
+        calibration_file = own if own.exists() else calibration_file
     else:
         kept = calibrated(robot, calibration)
     kinds = [joint.servo for joint in robot.joints]
