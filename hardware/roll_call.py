@@ -48,12 +48,13 @@ def _require_all(robot: RobotDescription, silent: list[JointDescription]) -> Non
     if len(silent) == len(robot.joints):
         raise HardwareError(
             f"{robot.port}: no servo answers at {robot.baud} baud; check supply and cable, then find the baud with "
-            f"porl-robot scan robot.port={robot.port}"
+            f"porl-robot scan port={robot.port}"
         )
     if silent:
+        missing = ", ".join(f"{_named(joint)} does not answer" for joint in silent)
         raise HardwareError(
-            f"{robot.port}: no answer from {', '.join(_named(joint) for joint in silent)}; check the cable there, and "
-            f"that no two servos have one id (porl-robot scan robot.port={robot.port} lists them)"
+            f"{robot.port}: {missing}; check the cable there, and that no two servos have one id (porl-robot "
+            f"scan port={robot.port} lists them)"
         )
 
 
@@ -66,8 +67,9 @@ def _require_supply(bus: Bus, robot: RobotDescription, joint: JointDescription) 
             f"{_named(joint)}: gets {volts:.1f} V, its servo takes {lowest:.1f} to {highest:.1f}; connect the supply "
             "that these servos are made for at once"
         )
-    # A servo that could not stand the arm's supply has a converter of its own.
-    if robot.supply <= highest and abs(volts - robot.supply) > _SUPPLY_TOLERANCE * robot.supply:
+    # Small Dynamixel servos beside large ones, which could not stand the arm's supply, have a converter of their own.
+    converted = robot.protocol == "dynamixel" and robot.supply > highest
+    if not converted and abs(volts - robot.supply) > _SUPPLY_TOLERANCE * robot.supply:
         raise HardwareError(
             f"{_named(joint)}: gets {volts:.1f} V, robot={robot.name} is made for {robot.supply:g}; connect that "
             "supply, or give robot.supply= where its servos are of another kind"

@@ -80,7 +80,7 @@ class Arm:
 
     @property
     def implausible(self) -> int:
-        """Positions that passed the checksum and were refused by the gate."""
+        """Readings that passed the checksum and were refused by the gate."""
         return self._reader.implausible
 
     def torque_on(self, speed: float) -> JointLimits:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
-from hardware.calibration import TICKS_PER_TURN, Calibration, JointCalibration
+from hardware.calibration import Calibration, JointCalibration
 from hardware.description import RobotDescription
 from hardware.errors import HardwareError
 from hardware.servos import SERVOS, ServoModel
@@ -44,10 +43,6 @@ class Joint:
         if register not in self.servo.registers:
             return 0.0
         return values[register] * self.servo.registers[register].scale
-
-    def ticks_per_second(self, speed: float) -> float:
-        """A speed [rad/s] in the encoder's ticks."""
-        return speed * TICKS_PER_TURN / math.tau
 
 
 def joints_of(robot: RobotDescription, calibration: Calibration) -> tuple[Joint, ...]:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from hardware.arm.faults import ArmFault, Fault, FaultKind
+from hardware.arm.gate import Gate
 from hardware.arm.joint import Joint
-from hardware.arm.position_gate import PositionGate
 from hardware.arm.telemetry import Telemetry
 from hardware.bus import Bus, Reading
 from hardware.clock import Clock
@@ -42,7 +42,7 @@ class Reader:
 
     Attributes:
         telemetry: of the newest readings.
-        implausible: positions refused so far.
+        implausible: readings refused so far.
         recovered: places of the servos that have failed and answer again.
 
     Raises:
@@ -53,7 +53,7 @@ class Reader:
         self._bus, self._joints, self._clock = bus, joints, clock
         self._ids = tuple(joint.id for joint in joints)
         self._block = next(block for block in _BLOCKS if all(_has(joint, *block) for joint in joints))
-        self._gate = PositionGate(joints[0].ticks_per_second(_FASTEST * velocity))
+        self._gate = Gate(_FASTEST * velocity)
         self._failures = dict.fromkeys(self._ids, 0)
         self._readings: dict[int, tuple[float, Reading]] = {}
         self.implausible = 0
@@ -92,12 +92,12 @@ class Reader:
         found = self._bus.sync_read(self._ids, *self._block)
         now = self._clock.now()
         complaints = {}
-        for place, id in enumerate(self._ids):
+        for place, (id, joint) in enumerate(zip(self._ids, self._joints, strict=True)):
             if id not in found:
                 complaints[id] = FaultKind.SILENT, "has not answered"
-            elif not self._gate.accepts(id, found[id]["present_position"], now):
+            elif not self._gate.accepts(id, joint.position(found[id]), joint.velocity(found[id]), now):
                 self.implausible += 1
-                complaints[id] = FaultKind.IMPLAUSIBLE, "has reported positions it cannot have reached"
+                complaints[id] = FaultKind.IMPLAUSIBLE, "has reported what its joint cannot have done"
             else:
                 self._readings[id] = now, found[id]
                 if self._failures[id]:

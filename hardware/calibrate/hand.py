@@ -29,7 +29,7 @@ _DEGREES = 360.0 / TICKS_PER_TURN
 def sweep_by_hand(
     bus: Bus, clock: Clock, robot: RobotDescription, ranges: Ranges, operator: Operator
 ) -> dict[str, JointSweep]:
-    """The sweep of every joint, by name; the torque is off.
+    """The sweep of every joint, by name; the torque is off. A continuous joint's sweep ends where it is left.
 
     Raises:
         HardwareError: a servo fell silent, or a joint was faster than it can be followed.
@@ -37,6 +37,9 @@ def sweep_by_hand(
     sweeps = {joint.name: JointSweep(joint.name, insist.read(bus, joint.id, _REGISTER)) for joint in robot.joints}
     ids = [joint.id for joint in robot.joints]
     missed = dict.fromkeys(ids, 0)
+    for joint in robot.joints:
+        if joint.continuous:
+            operator.tell(f"{joint.name} turns without end: leave it in the middle of what the model has")
     with operator.sweeping() as show:
         begun = tick = clock.now()
         while show(_rows(sweeps, ranges), clock.now() - begun):

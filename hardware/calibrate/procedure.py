@@ -18,7 +18,7 @@ from hardware.calibrate.directions import Directions
 from hardware.calibrate.eprom import Values, by_joint, changes, effective_offset, read_held
 from hardware.calibrate.hand import sweep_by_hand
 from hardware.calibrate.operator import Operator
-from hardware.calibrate.release import released
+from hardware.calibrate.release import released, require_no_torque
 from hardware.calibrate.writing import write
 from hardware.calibration import Calibration, JointCalibration, load_calibration
 from hardware.clock import Clock
@@ -70,6 +70,7 @@ class Procedure:
         clock = Clock(robot.time_scale)
         with closing(open_bus(robot, clock)) as bus, released(bus, robot):
             firmware = roll_call(bus, robot)
+            require_no_torque(bus, robot)
             held = read_held(bus, robot)
             if before is not None:
                 for line in by_joint(changes(robot, before.joints, held), "{held} ({wanted} by the file)"):

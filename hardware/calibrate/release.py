@@ -12,6 +12,16 @@ from hardware.errors import HardwareError
 from hardware.uninterrupted import uninterrupted
 
 
+def require_no_torque(bus: Bus, robot: RobotDescription) -> None:
+    """Takes the torque away from every servo and reads that it is gone.
+
+    Raises:
+        HardwareError: a servo keeps it.
+    """
+    for joint in robot.joints:
+        insist.write(bus, joint.id, "torque_enable", 0)
+
+
 @contextmanager
 def released(bus: Bus, robot: RobotDescription) -> Iterator[None]:
     """Takes the torque away before the block and, however it ends, behind it. There the EPROM is locked as well.

@@ -122,7 +122,7 @@ class HostStatistics:
         cycle: telemetry read, one servo inspected, goals written.
         lateness: of the bus loop's ticks.
         command_age: of commands when they took effect.
-        implausible: positions that passed the checksum and were refused by the plausibility gate.
+        implausible: readings that passed the checksum and were refused by the gate.
     """
 
     round_trip: Spread

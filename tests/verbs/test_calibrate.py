@@ -109,7 +109,7 @@ def test_ctrl_c_ends_a_sweep(arm):
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ([], "robot=... is missing; there are koch, light, openmanipulator_x, so101"),
+        ([], "robot=... is missing; there are koch, light, openmanipulator_x, so100, so101"),
         (["robot=nope"], "robot=nope: no such robot; there are"),
         (["robot=so101"], "robot.port=... is missing"),
         (["robot=so101", "robot.port=/dev/null"], "seconds=... is missing: standard input is no terminal"),

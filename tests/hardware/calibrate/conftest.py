@@ -23,7 +23,7 @@ from sim.virtual_arm.launch import LaunchedArm
 SCALE = 5.0
 _REACH = 0.35  # rad that the hand is ahead of a joint, so that however late we look, it has not gone far
 _PATIENCE = 150  # looks in which a joint has to arrive
-_HELD_ASIDE = {"so101": {"shoulder_lift": -1.0}, "light": {}}
+_HELD_ASIDE = {"so101": {"shoulder_lift": -1.0}}
 """Where other joints are while the elbow is swept, so that nothing touches the table."""
 
 
@@ -133,14 +133,15 @@ class Puppeteer:
 
 def _puppeteer(arm: LaunchedArm, robot: RobotDescription, lazy: str | None = None, **more: Any) -> Puppeteer:
     """`lazy`: a joint that is taken only half the way."""
-    assert robot.model is not None
-    rest = dict(zip(robot.names, ArmKinematics(robot.model).rest.tolist(), strict=True))
     ranges = joint_ranges(robot)
+    rest = {name: (lower + upper) / 2 for name, (lower, upper) in ranges.items()}
+    if robot.model is not None:
+        rest = dict(zip(robot.names, ArmKinematics(robot.model).rest.tolist(), strict=True))
     ends = {name: (lower - 0.3, upper + 0.3) for name, (lower, upper) in ranges.items()}
     if lazy is not None:
         ends[lazy] = (ends[lazy][0], rest[lazy])
     light = [name for name in robot.names if name not in ("shoulder_lift", "elbow_flex")]
     phases = [rest | {name: ends[name][end] for name in light} for end in (0, 1)]
-    for name, aside in (("shoulder_lift", {}), ("elbow_flex", _HELD_ASIDE[robot.name])):
+    for name, aside in (("shoulder_lift", {}), ("elbow_flex", _HELD_ASIDE.get(robot.name, {}))):
         phases += [rest | aside | {name: ends[name][end]} for end in (0, 1)]
     return Puppeteer(arm, robot, ranges, [*phases, rest], **more)

@@ -72,6 +72,29 @@ def test_an_arm_reads_true_once_it_is_calibrated(bench: Make, name: str) -> None
     assert manifest_of(bench(name, eprom=own.arm.link.with_name("arm.eprom.json"))) == str(path)
 
 
+@pytest.mark.slow
+def test_an_arm_without_a_model_is_calibrated_by_its_ranges(bench: Make) -> None:
+    own = bench("koch")
+    person = own.person()
+    made = load_calibration(Procedure(own.robot).calibrate(person))
+    held = own.held("present_position", "operating_mode")
+    truth = dict(zip(own.robot.names, own.arm.state()["position"], strict=True))
+    for joint, known in made.joints.items():
+        assert known.radians(held[joint][0] % 4096) == pytest.approx(truth[joint], abs=math.radians(3))
+    roll = made.joints["wrist_roll"]
+    assert (roll.range_min, roll.range_max) == (0, 4095)
+    assert "wrist_roll turns without end: leave it in the middle of what the model has" in person.heard
+
+
+def test_a_bad_line_does_not_stop_it(bench: Make, lerobot: Callable[[Bench], Path]) -> None:
+    own = bench(faults="drop p=0.05; flip p=0.05; double p=0.05")
+    made = load_calibration(Procedure(own.robot).calibrate(own.person(), lerobot(own)))
+    own.arm.tell("clear")
+    offsets = {name: (joint.homing_offset,) for name, joint in made.joints.items()}
+    assert own.held("homing_offset") == offsets
+    assert offsets == {name: (joint.homing_offset,) for name, joint in shipped("so101").joints.items()}
+
+
 def test_a_file_of_lerobots_is_taken_over_and_given_back(
     bench: Make, lerobot: Callable[[Bench], Path], tmp_path: Path
 ) -> None:

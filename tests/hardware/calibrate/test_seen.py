@@ -9,6 +9,12 @@ from hardware.calibrate.seen import seen
 from porl_robot.kinematics import ArmKinematics
 from porl_robot.paths import data_dir
 
+MODELS = ["so100", "so101", "light"]
+
+
+def model(name: str) -> ArmKinematics:
+    return ArmKinematics(data_dir("configs") / "robot" / "models" / f"{name}.xml")
+
 
 @pytest.mark.parametrize(
     ("axis", "said"),
@@ -23,10 +29,10 @@ def test_the_largest_part_of_the_axis_decides(axis: tuple[float, ...], said: str
     assert seen(np.array(axis)) == said
 
 
-@pytest.mark.parametrize("name", ["so101", "light"])
+@pytest.mark.parametrize("name", MODELS)
 def test_a_joint_turns_its_tool_about_its_axis(name: str) -> None:
     """The tool's own motion, from its positions, goes the way that the axis says."""
-    arm = ArmKinematics(data_dir("configs") / "robot" / "models" / f"{name}.xml")
+    arm = model(name)
     pose = arm.middle
     pose[1] += 0.3
     for joint in range(3):
@@ -37,7 +43,15 @@ def test_a_joint_turns_its_tool_about_its_axis(name: str) -> None:
         assert arm.axes(pose)[joint] == pytest.approx(spin, abs=1e-3)
 
 
+@pytest.mark.parametrize("name", MODELS)
+def test_our_models_reach_along_x(name: str) -> None:
+    """Which is what the words take for forward."""
+    arm = model(name)
+    pose = np.clip(arm.rest + np.array([0.0, 0.5, 0.5, 0.5, 0.0, 0.0]), arm.lower, arm.upper)
+    x, y, _ = arm.tool_position(pose)
+    assert x > 0.05 and abs(y) < 0.03
+
+
 def test_the_base_of_the_so101_turns_clockwise_where_its_angle_grows() -> None:
-    arm = ArmKinematics(data_dir("configs") / "robot" / "models" / "so101.xml")
+    arm = model("so101")
     assert seen(arm.axes(arm.rest)[0]) == "clockwise, seen from above"
-    assert arm.tool_position(arm.rest)[0] > 0.0  # forward is x
