@@ -10,7 +10,7 @@ from hardware.arm.faults import ArmFault, Fault, FaultKind
 from hardware.clock import Clock
 from hardware.description import RobotDescription
 from hardware.host.channel import HostEnd
-from hardware.host.conduct import Conduct
+from hardware.host.conduct import DEAF, Conduct
 from hardware.host.json_codec import MessageError
 from hardware.host.messages import (
     BusCounts,
@@ -74,11 +74,8 @@ class Loop:
     def _cycle(self) -> None:
         self._hear()
         begun = self._clock.now()
-        try:
-            if not self._conduct.disconnected:
-                self._lead(self._arm.read())
-        except ArmFault as error:
-            self._fail(error.fault)
+        if not self._conduct.disconnected:
+            self._lead(self._listen())
         self._cycles.add(self._clock.now() - begun)
         self._end.report(self._report())
 
@@ -128,16 +125,27 @@ class Loop:
         self._conduct.arm(limits, self._arm.goal, self._clock.now())
         return True
 
+    def _listen(self) -> bool:
+        """Reads the arm; whether every servo was heard, healthy or not."""
+        try:
+            return self._arm.read()
+        except ArmFault as error:
+            self._fail(error.fault)
+            return error.fault.kind not in DEAF
+
     def _lead(self, heard: bool) -> None:
         """Sends the goal of this cycle; the arm stays at the last one where not every servo was `heard`."""
         now = self._clock.now()
         goal = self._conduct.goal(now)
         if goal is None:
             return
-        if heard:
-            self._arm.send(goal)
-            if self._conduct.fault is None:
-                self._arm.inspect()
+        try:
+            if heard:
+                self._arm.send(goal)
+                if self._conduct.fault is None:
+                    self._arm.inspect()
+        except ArmFault as error:
+            self._fail(error.fault)
         if self._conduct.end_state_due(now):
             self._settle()
 

@@ -139,6 +139,7 @@ def test_a_stop_is_final(virtual: LaunchedArm, client: MakeClient) -> None:
         ("dead ids=2", "silent", "shoulder_lift (id 2)"),
         ("brownout", "brown-out", "the servos were reset"),
         ("unplug for=0.2", "disconnected", "disconnected"),
+        ("overload ids=5 for=60", "overload", "wrist_roll has given 100 %"),
     ],
 )
 def test_a_fault_is_told_and_latched(
@@ -154,6 +155,9 @@ def test_a_fault_is_told_and_latched(
     assert fault is not None and fault.kind == kind and words in fault.cause and fault.remedy
     with pytest.raises(NotMoving, match="start again"):
         host.torque_on(1.0)
+    begun = time.monotonic()
+    host.close()
+    assert host._process.returncode == 0 and time.monotonic() - begun < 3.0
     time.sleep(0.3)  # servos that were reset are deaf for a while
 
 
