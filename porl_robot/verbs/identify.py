@@ -81,10 +81,8 @@ def _record(config: DictConfig, identifier: Any) -> Any:
             out = new_out(config)
             line = operator.line if operator else None
             with Terminal("excite", round(motion.seconds), "s", line) as terminal:
-                began, reports = player.play(
-                    motion.position, motion.hz, lambda seconds: terminal.progress(int(seconds))
-                )
-        recording = identifier.recording(motion, began, reports, player.calibration)
+                played = player.play(motion.position, motion.hz, lambda seconds: terminal.progress(int(seconds)))
+        recording = identifier.recording(motion, played.began, played.time, played.watched, player.calibration)
     recording.save(out / RECORDING)
     return recording
 

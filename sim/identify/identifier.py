@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 
 from hardware.description import RobotDescription
-from hardware.host.messages import Report
 from porl_robot.env import FloatArray
 from porl_robot.errors import UserError
 from porl_robot.kinematics import ArmKinematics
@@ -80,21 +79,25 @@ class Identifier:
             )
         return motion
 
-    def recording(self, motion: Excitation, began: float, reports: Sequence[Report], calibration: str) -> Recording:
-        """What the arm host reported of `motion`, whose first goal was due at `began` [s], arm time.
+    def recording(
+        self, motion: Excitation, began: float, time: FloatArray, watched: Mapping[str, FloatArray], calibration: str
+    ) -> Recording:
+        """What the arm did when `motion` was played on it.
 
         Args:
+            motion: as `excitation` made it.
+            began: when its first goal was due [s], arm time.
+            time: of K readings of the joints [s], shape (K,).
+            watched: the arrays of a `Recording` by their names, each of shape (K, n).
             calibration: hash of the arm's.
         """
-        time = np.array([report.measured for report in reports])
         edges = {
             at: int(np.searchsorted(time, began + at / motion.hz)) for block in motion.blocks for at in _ends(block)
         }
         blocks = tuple(Block(block.joint, *(edges[at] for at in _ends(block))) for block in motion.blocks)
         robot, date = self._robot, datetime.now().isoformat(timespec="seconds")
         header = Header(robot.name, robot.names, calibration, date, robot.bus_hz, robot.gains, blocks)
-        names = ("commanded", "position", "velocity", "load", "current", "voltage")
-        return Recording(header, time, *(np.array([getattr(each, name) for each in reports]) for name in names))
+        return Recording(header, time, **watched)
 
     def load(self, path: Path) -> Recording:
         """A recording of this arm.

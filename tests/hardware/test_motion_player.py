@@ -44,16 +44,16 @@ def motion(player):
 
 def test_every_bus_cycle_of_the_motion_is_kept(player, motion):
     told = []
-    began, reports = player.play(motion, HZ, told.append)
-    measured = np.array([report.measured for report in reports])
-    assert (np.diff(measured) > 0).all()
-    assert len(reports) > 0.9 * len(motion)
-    assert measured[0] <= began and measured[-1] == pytest.approx(began + 2.0, abs=0.05)
-    commanded = np.array([report.commanded for report in reports])
-    planned = np.interp(measured - began, np.arange(1, 201) / HZ, motion[:, 0])
+    played = player.play(motion, HZ, told.append)
+    assert (np.diff(played.time) > 0).all()
+    assert len(played.time) > 0.9 * len(motion)
+    assert played.time[0] <= played.began and played.time[-1] == pytest.approx(played.began + 2.0, abs=0.05)
+    assert {each.shape for each in played.watched.values()} == {(len(played.time), 6)}
+    commanded = played.watched["commanded"]
+    planned = np.interp(played.time - played.began, np.arange(1, 201) / HZ, motion[:, 0])
     assert np.abs(commanded[:, 0] - planned).max() < 0.03
     assert np.ptp(commanded[:, 1:], axis=0).max() < 0.003
-    assert np.ptp([report.position[0] for report in reports]) > 0.3
+    assert np.ptp(played.watched["position"][:, 0]) > 0.3
     assert told[-1] == 2.0
     player._sleep(0.2)
     assert player._look().state is HostState.HOLDING

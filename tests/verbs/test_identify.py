@@ -15,6 +15,7 @@ from sim.identify.model_file import ModelFile
 from sim.identify.parameters import NAMES
 from sim.identify.recording import Header, Recording
 from sim.identify.simulation import Simulation
+from sim.virtual_arm.launch import LaunchedArm
 
 SAMPLES = 250
 BLOCKS = (Block("gripper", 0, SAMPLES), Block(None, SAMPLES, 2 * SAMPLES))
@@ -145,3 +146,22 @@ def test_nothing_is_overwritten(cli, tmp_path, log):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "summary.json").write_text("{}")
     refused(cli("identify", f"log={log}", f"out={tmp_path / 'out'}"), 2, "already holds a run", tmp_path)
+
+
+@pytest.mark.slow
+def test_an_arm_is_excited_recorded_and_fitted(cli, tmp_path):
+    out = tmp_path / "out"
+    with LaunchedArm(tmp_path / "port", protocol="dynamixel", time_scale=0.5) as arm:
+        given = ["robot=light", f"robot.port={arm.link}", "robot.time_scale=0.5", f"out={out}"]
+        outcome = cli("identify", *given)
+    assert outcome.code == 0, outcome.err
+    summary = json.loads((out / "summary.json").read_text())
+    assert summary["log"] == str(out / "recording.npz")
+    assert all(row["after"] < min(row["before"], 0.003) for row in summary["joints"])
+    again = cli("identify", "robot=light", f"log={out / 'recording.npz'}", f"out={tmp_path / 'again'}")
+    assert again.code == 0, again.err
+    assert json.loads((tmp_path / "again" / "summary.json").read_text())["parameters"] == summary["parameters"]
+
+
+def test_an_arm_that_is_not_there_is_refused(cli, tmp_path):
+    refused(cli("identify", "robot.port=/dev/nowhere"), 1, "/dev/nowhere", tmp_path)
