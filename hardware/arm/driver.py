@@ -42,6 +42,7 @@ class Arm:
     Attributes:
         goal: what the servos are to reach, shape (n,) [rad]; before `torque_on`, where they are.
         limits: of the goals.
+        armed: whether `torque_on` was called: from then on the torque is this object's business.
         warnings: for the operator, of the last cycle.
 
     Raises:
@@ -54,6 +55,7 @@ class Arm:
         require_within_model(robot, self._joints)
         patiently(lambda: bring_up(bus, robot, self._joints))
         self.limits = joint_limits(robot, self._joints)
+        self.armed = False
         self.warnings: tuple[str, ...] = ()
         self._reader = Reader(bus, self._joints, robot.velocity, clock)
         self._watch = Watch(robot.names, robot.supply)
@@ -92,14 +94,15 @@ class Arm:
         Raises:
             ArmFault: a servo did not take it; what was switched on was switched off again.
         """
+        self.limits = joint_limits(self._robot, self._joints, speed)
         before = tuple(self._torque)
+        self.armed = True
         try:
             goals = patiently(lambda: torque_on(self._bus, self._joints, self._robot.gains, self._robot.dead_man))
         except HardwareError as error:
             if not any(before):
                 self.safe_stop("torque_off")
             raise ArmFault(_fault_of(error)) from error
-        self.limits = joint_limits(self._robot, self._joints, speed)
         self._envelope = Envelope(self.limits)
         self.goal = np.array([joint.calibration.radians(goals[joint.id]) for joint in self._joints])
         self._envelope.begin(self.goal)

@@ -43,10 +43,19 @@ class Conduct:
         self.state = HostState.HOLDING
 
     def follow(self, order: Follow, now: float) -> bool:
-        """Sets out for what `order` says; False where the state does not allow it."""
+        """Sets out for what `order` says; False where the state does not allow it, or the order is not fresh.
+
+        Raises:
+            ValueError: it is no motion of these joints.
+        """
         if self._motion is None or self.state not in (HostState.HOLDING, HostState.FOLLOWING, HostState.LAPSED):
             return False
-        parts = (np.array(part) for part in (order.position, order.velocity, order.acceleration))
+        if now - order.sent > self._dead_man.hold_after:
+            return False
+        parts = [np.array(part) for part in (order.position, order.velocity, order.acceleration)]
+        size = len(self._motion.at(now).position)
+        if any(len(part) != size for part in parts) or not order.duration > 0.0:
+            raise ValueError(f"a command is no motion of {size} joints: {order}")
         self._motion.follow(Waypoint(*parts), order.duration, now)
         self._heard = now
         self.state = HostState.FOLLOWING
@@ -121,11 +130,6 @@ class Conduct:
         self._end_reached = True
         if self.state is HostState.STOPPING:
             self.state = HostState.STOPPED
-
-    @property
-    def armed(self) -> bool:
-        """Whether the torque was switched on."""
-        return self._motion is not None
 
     @property
     def disconnected(self) -> bool:

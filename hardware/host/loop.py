@@ -58,7 +58,7 @@ class Loop:
         try:
             self._tick()
         except BaseException:
-            if self._conduct.armed:
+            if self._arm.armed:
                 self._arm.safe_stop(self._robot.dead_man.end_state)
             raise
 
@@ -104,7 +104,7 @@ class Loop:
             case TorqueOn():
                 carried_out = self._torque_on(order.speed)
             case Follow():
-                carried_out = self._conduct.follow(order, now)
+                carried_out = self._follow(order)
             case Hold():
                 self._conduct.hold(now)
             case Stop():
@@ -113,6 +113,13 @@ class Loop:
                 self._conduct.leave(now)
         if carried_out:
             self._accepted = order.sequence
+
+    def _follow(self, order: Follow) -> bool:
+        try:
+            return self._conduct.follow(order, self._clock.now())
+        except ValueError as error:
+            self._fail(Fault(FaultKind.COMMAND, str(error)))
+            return False
 
     def _torque_on(self, speed: float) -> bool:
         if self._conduct.state is not HostState.DISARMED:

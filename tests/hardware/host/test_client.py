@@ -161,6 +161,14 @@ def test_a_fault_is_told_and_latched(
     time.sleep(0.3)  # servos that were reset are deaf for a while
 
 
+def test_a_command_of_another_arm_is_a_fault(client: MakeClient) -> None:
+    host = client("hold")
+    host.torque_on(1.0)
+    host.follow(Command.at_rest(CommandSpace.JOINT_TARGET, np.zeros(5)), 0.05)
+    fault = wait_for(host, HostState.FAULT).fault
+    assert fault is not None and fault.kind == "command" and "no motion of 6 joints" in fault.cause
+
+
 def test_the_death_of_the_host_is_an_error_that_says_so(client: MakeClient) -> None:
     host = client()
     os.kill(host.pid, signal.SIGKILL)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -59,6 +61,18 @@ def test_a_commanded_motion_is_followed() -> None:
     goal = conduct.goal(0.09)
     assert goal is not None and goal[0] == pytest.approx(0.02)
     assert conduct.state is HostState.FOLLOWING
+
+
+def test_an_order_that_took_too_long_to_arrive_is_not_followed() -> None:
+    conduct = armed()
+    assert not conduct.follow(towards(0.5, 1.0), 1.11)
+    assert conduct.state is HostState.HOLDING
+
+
+@pytest.mark.parametrize("change", [{"position": (0.1,)}, {"velocity": (0.0,) * 3}, {"duration": 0.0}])
+def test_what_is_no_motion_of_the_joints_is_refused(change: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="no motion of 2 joints"):
+        armed().follow(replace(towards(0.1, 0.0), **change), 0.0)
 
 
 def test_silence_holds_then_stops() -> None:
