@@ -84,7 +84,7 @@ def _record(config: DictConfig, identifier: Any) -> Any:
                 played = player.play(motion.position, motion.hz, lambda seconds: terminal.progress(int(seconds)))
         recording = identifier.recording(motion, played.began, played.time, played.watched, player.calibration)
     recording.save(out / RECORDING)
-    return recording
+    return identifier.load(out / RECORDING)
 
 
 def _made(target: str, config: DictConfig, **arguments: Any) -> Any:

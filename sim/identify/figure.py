@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from porl_robot.env import FloatArray
-from sim.identify.fit import compared
 from sim.identify.recording import Recording
 from sim.identify.simulation import Simulation
 
@@ -22,7 +21,7 @@ _INK = "#333333"
 def draw(path: Path, simulation: Simulation, recording: Recording, before: FloatArray, after: FloatArray) -> None:
     """Draws the first held-out block: measured, and simulated with the parameters `before` and `after`, (n, 5) each."""
     block = next(block for block in recording.header.blocks if block.joint is None)
-    part = compared(recording, block)
+    part = recording.compared(block)
     time = recording.time[block.start : block.stop]
     measured = recording.position[block.start : block.stop]
     simulated = simulation.positions(block, [before, after])

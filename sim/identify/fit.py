@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy.optimize import least_squares
 
 from porl_robot.env import FloatArray
-from sim.identify.excitation import LEAD_IN, Block
+from sim.identify.excitation import Block
 from sim.identify.parameters import NAMES
 from sim.identify.recording import Recording
 from sim.identify.simulation import Simulation
@@ -104,15 +104,9 @@ def tracking_error(simulation: Simulation, recording: Recording, parameters: Flo
     for block in recording.header.blocks:
         if block.joint is None:
             difference = simulation.positions(block, [parameters])[0] - recording.position[block.start : block.stop]
-            squares.append(difference[compared(recording, block)] ** 2)
+            squares.append(difference[recording.compared(block)] ** 2)
     error: FloatArray = np.sqrt(np.concatenate(squares).mean(0))
     return error
-
-
-def compared(recording: Recording, block: Block) -> slice:
-    """Samples of the block after its lead-in."""
-    time = recording.time[block.start : block.stop]
-    return slice(int(np.searchsorted(time, time[0] + LEAD_IN)), None)
 
 
 class _Residuals:
@@ -136,7 +130,7 @@ class _Residuals:
         for block in self._blocks:
             simulated = self._simulation.positions(block, candidates)[:, :, self._joint]
             measured = self._recording.position[block.start : block.stop, self._joint]
-            parts.append((simulated - measured)[:, compared(self._recording, block)])
+            parts.append((simulated - measured)[:, self._recording.compared(block)])
         return _MILLI * np.concatenate(parts, axis=1)
 
     def jacobian(self, point: FloatArray, free: IndexArray) -> FloatArray:

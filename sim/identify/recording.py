@@ -12,15 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from hardware.description import Gains, RobotDescription
 from hardware.errors import HardwareError
 from porl_robot.env import FloatArray
 from porl_robot.files import replace_file
-from sim.identify.excitation import Block
+from sim.identify.excitation import LEAD_IN, Block
 
 _VERSION = 1
-_FEWEST = 100  # samples of a block
+_FEWEST = 100  # samples of a block that are compared
+_MISSING = 2.5  # bus cycles between samples from which on goals are unknown
+_FORGOTTEN = 0.3  # after so long the arm moves as if it had not had them [s]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,16 @@ class Recording:
     load: FloatArray
     current: FloatArray
     voltage: FloatArray
+
+    def compared(self, block: Block) -> npt.NDArray[np.bool_]:
+        """Which samples of `block` a simulation under the recorded goals should meet: those after the lead-in, but not
+        those after a gap in the recording, until the goals that are not known do not matter any more."""
+        time = self.time[block.start : block.stop]
+        gaps = np.flatnonzero(np.diff(time) > _MISSING / self.header.bus_hz)
+        compared = time >= time[0] + LEAD_IN
+        for ended in time[gaps + 1]:
+            compared &= (time < ended) | (time > ended + _FORGOTTEN)
+        return compared
 
     def save(self, path: Path) -> None:
         """Writes it durably and in one stroke: an npz archive, the header as JSON in it."""
@@ -160,10 +173,16 @@ def _require_blocks(path: Path, recording: Recording) -> None:
             raise HardwareError(
                 f"log={path}: a block moves joint {block.joint}, which it does not have; record it again"
             )
-        if block.start < 0 or block.stop > len(recording.time) or block.stop - block.start < _FEWEST:
+        if not 0 <= block.start < block.stop <= len(recording.time):
             raise HardwareError(
-                f"log={path}: block {block.start} to {block.stop} is not {_FEWEST} or more of its "
-                f"{len(recording.time)} samples; record it again"
+                f"log={path}: block {block.start} to {block.stop} is none of its {len(recording.time)} samples; "
+                "record it again"
+            )
+        usable = int(recording.compared(block).sum())
+        if usable < _FEWEST:
+            raise HardwareError(
+                f"log={path}: block {block.start} to {block.stop} has {usable} samples after its first second and its "
+                f"gaps, {_FEWEST} are needed; record it again"
             )
     if all(block.joint is not None for block in header.blocks):
         raise HardwareError(f"log={path}: no block is held out, without which no error can be told; record it again")

@@ -12,13 +12,15 @@ from hardware.errors import HardwareError
 from sim.identify.excitation import Block
 from sim.identify.recording import load_recording
 
+WATCHED = ("commanded", "position", "velocity", "load", "current", "voltage")
+
 
 def test_a_recording_comes_back(recording, pendulum, tmp_path):
     path = tmp_path / "recording.npz"
     recording.save(path)
     loaded = load_recording(path, pendulum)
     assert loaded.header == recording.header
-    for name in ("time", "commanded", "position", "velocity", "load", "current", "voltage"):
+    for name in ("time", *WATCHED):
         assert np.array_equal(getattr(loaded, name), getattr(recording, name))
 
 
@@ -37,8 +39,12 @@ def refused(path, robot, says):
         ({"joints": ("elbow",)}, "its joints are elbow; robot=pendulum has hinge"),
         ({"gains": Gains(32, 0, 32)}, "was recorded under Gains(p=32"),
         ({"blocks": (Block("elbow", 0, 500), Block(None, 500, 900))}, "moves joint elbow, which it does not have"),
-        ({"blocks": (Block(None, 0, 50),)}, "block 0 to 50 is not 100 or more"),
-        ({"blocks": (Block(None, 0, 10**6),)}, "block 0 to 1000000 is not 100 or more"),
+        (
+            {"blocks": (Block(None, 0, 150),)},
+            "block 0 to 150 has 49 samples after its first second and its gaps, 100 are",
+        ),
+        ({"blocks": (Block(None, 0, 10**6),)}, "block 0 to 1000000 is none of its "),
+        ({"blocks": (Block(None, 50, 50),)}, "block 50 to 50 is none of its "),
         ({"blocks": (Block("hinge", 0, 500),)}, "no block is held out"),
     ],
 )
@@ -117,3 +123,24 @@ def test_other_archives_and_versions_are_refused(pendulum, tmp_path):
 def test_a_missing_file_and_a_folder_are_refused(pendulum, tmp_path):
     refused(tmp_path / "none.npz", pendulum, "no such file")
     refused(tmp_path, pendulum, "is a folder")
+
+
+def test_what_follows_a_gap_is_not_compared(recording):
+    block = Block("hinge", 0, 600)
+    whole = recording.compared(block)
+    assert not whole[:99].any() and whole[101:].all()
+    kept = np.r_[0:300, 305:900]
+    arrays = {name: getattr(recording, name)[kept] for name in WATCHED}
+    gappy = dataclasses.replace(recording, time=recording.time[kept], **arrays)
+    left_out = np.flatnonzero(~gappy.compared(block))
+    assert left_out[-1] == pytest.approx(330, abs=1)
+    assert {*range(300, 330)} <= set(left_out) and not set(left_out) & {*range(101, 300)}
+
+
+def test_a_recording_that_is_mostly_gaps_is_refused(recording, pendulum, tmp_path):
+    path = tmp_path / "recording.npz"
+    thin = slice(None, None, 4)
+    blocks = tuple(Block(block.joint, block.start // 4, block.stop // 4) for block in recording.header.blocks)
+    arrays = {name: getattr(recording, name)[thin] for name in ("time", *WATCHED)}
+    dataclasses.replace(recording, header=dataclasses.replace(recording.header, blocks=blocks), **arrays).save(path)
+    refused(path, pendulum, "has 0 samples after its first second and its gaps")
