@@ -23,6 +23,7 @@ class JointDescription:
         id: of the servo on the bus.
         servo: name of its model, as in `hardware.servos`.
         lower, upper: range [rad]; None where the MJCF model gives it.
+        continuous: has no stops and turns without end.
     """
 
     name: str
@@ -30,6 +31,12 @@ class JointDescription:
     servo: str
     lower: float | None = None
     upper: float | None = None
+    continuous: bool = False
+
+    @property
+    def limits(self) -> tuple[float, float] | None:
+        """Range, lower and upper [rad]; None where only the MJCF model knows it."""
+        return None if self.lower is None or self.upper is None else (self.lower, self.upper)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,3 +11,11 @@ class HardwareError(UserError):
 
 class Disconnected(HardwareError):
     """The port is gone. Nothing is known of the torque any more."""
+
+
+class NoReply(HardwareError):
+    """A servo did not answer, or not intelligibly, although it was asked again."""
+
+
+class Refused(HardwareError):
+    """A servo answered that it did not carry out what it was asked for."""

@@ -10,10 +10,10 @@ from types import ModuleType
 
 from porl_robot.errors import UserError
 
-APPS = ("demo", "collect", "pretrain", "import-policy", "finetune", "evaluate", "compare")
+APPS = ("demo", "collect", "pretrain", "import-policy", "finetune", "evaluate", "compare", "calibrate", "identify")
 """Verbs that take Hydra overrides."""
 
-COMMANDS = ("log",)
+COMMANDS = ("log", "scan", "virtual-arm")
 """Verbs with arguments of their own."""
 
 _VERBS = f"there are {', '.join((*APPS, *COMMANDS))}"

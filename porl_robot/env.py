@@ -9,13 +9,15 @@ from __future__ import annotations
 import abc
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import gymnasium
 import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
+
+from porl_robot.supervision import Fault, Mark, Supervised
 
 FloatArray = npt.NDArray[np.floating[Any]]
 
@@ -122,13 +124,15 @@ class Outcome:
         reward: of this step.
         terminated: the task ended itself (success or failure): drops the bootstrap.
         truncated: the episode was cut by the task's own clock: keeps the bootstrap.
-        success: None where the task has no notion of success.
+        success: None where the task has no notion of success, and where the episode is discarded.
+        discarded: the operator wants the episode again; it does not count.
     """
 
     reward: float
     terminated: bool
     success: bool | None
     truncated: bool = False
+    discarded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,13 +140,14 @@ class StepInfo:
     """What `RobotEnv.step` returns under `info["step"]`.
 
     Attributes:
-        success: None where the task has no notion of success.
+        success: None where the task has no notion of success, and where the episode is discarded.
         action: shape (A,), the executed action in [-1, 1], after the filters: what a learner trains on.
         verdict: the safety chain's answer.
         fault: why the episode was cut, or None.
         time_tick: when the control period began [s].
         time_observed: when the observation acted on was made [s].
         time_sent: when the command left [s]. All three on the clock of `RobotState.timestamp`.
+        discarded: as in `Outcome`.
     """
 
     success: bool | None
@@ -152,9 +157,10 @@ class StepInfo:
     time_tick: float
     time_observed: float
     time_sent: float
+    discarded: bool = False
 
 
-class RobotEnv(gymnasium.Env[FloatArray, FloatArray], abc.ABC):
+class RobotEnv(Supervised, gymnasium.Env[FloatArray, FloatArray]):
     """A robot and its task at a fixed control rate.
 
     An adapter implements the hooks below `close`; the order of a step is fixed here. Observations are one float32
@@ -195,11 +201,20 @@ class RobotEnv(gymnasium.Env[FloatArray, FloatArray], abc.ABC):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[FloatArray, dict[str, Any]]:
-        """Begins an episode. The same `seed` gives the same episode, bit for bit. Observation: shape (D,), float32."""
+        """Begins an episode. The same `seed` gives the same episode, bit for bit. Observation: shape (D,), float32.
+
+        Raises:
+            Halted: nothing may move.
+        """
+        self._ended = True
+        self.attend()
         super().reset(seed=seed)
         self._begin_episode(seed)
+        self.attend()
         self._steps = 0
         self._ended = False
+        if self.supervisor is not None:
+            self.supervisor.begin()
         return self._observe(), {}
 
     def step(self, action: FloatArray) -> tuple[FloatArray, float, bool, bool, dict[str, Any]]:
@@ -207,7 +222,8 @@ class RobotEnv(gymnasium.Env[FloatArray, FloatArray], abc.ABC):
 
         Returns:
             observation (D,), reward, terminated, truncated, and an info with a `StepInfo` under "step". A refused
-            command, or an observation that is not finite, holds the robot and truncates the episode.
+            command, an observation that is not finite, a stop by the operator and a fault of the robot hold it and
+            truncate the episode.
 
         Raises:
             RuntimeError: the episode has ended or none was begun.
@@ -221,7 +237,8 @@ class RobotEnv(gymnasium.Env[FloatArray, FloatArray], abc.ABC):
         state = self.robot_state()
         tick = self._now()
         verdict = self.safety(self._command(action), state, self.dt)
-        if verdict.fault is None:
+        fault = self._halted() if verdict.fault is None else self._report(Fault(verdict.fault, _CHECK_COMMANDS))
+        if fault is None:
             self._send(verdict.command)
             executed = self._executed(action, verdict, state)
         else:
@@ -231,31 +248,38 @@ class RobotEnv(gymnasium.Env[FloatArray, FloatArray], abc.ABC):
         self._wait_for_tick()
         self._ticks += 1
         self._steps += 1
+        fault = fault or self._held()
         observation, outcome = self._observe(), self._outcome()
-        fault = verdict.fault
         if fault is None and not np.isfinite(observation).all():
-            fault = "the observation is not finite"
             self.hold()
+            fault = self._report(Fault("the observation is not finite", _CHECK_SENSORS))
+        if fault is None:
+            outcome = self._judged(outcome)
         cut = outcome.truncated or fault is not None or self._steps >= self.horizon
         truncated = cut and not outcome.terminated
         self._ended = outcome.terminated or truncated
-        info = StepInfo(outcome.success, executed, verdict, fault, tick, state.timestamp, sent)
+        if self._ended and self.real_time:
+            # Nobody commands until the next reset, however long that takes.
+            self.hold()
+        if self.supervisor is not None:
+            reasons = [f"{each.filter}: {each.reason}" for each in verdict.interventions]
+            self.supervisor.saw(self._steps, reasons, self._ended, outcome.success if fault is None else None)
+        info = StepInfo(outcome.success, executed, verdict, fault, tick, state.timestamp, sent, outcome.discarded)
         return observation, outcome.reward, outcome.terminated, truncated, {"step": info}
 
     @abc.abstractmethod
     def robot_state(self) -> RobotState:
         """The robot now."""
 
-    @abc.abstractmethod
-    def hold(self) -> None:
-        """Brings the robot to a safe standstill. Never raises."""
-
     def close(self) -> None:
         """Leaves the robot safe and frees what the env holds. May be called twice."""
 
     @abc.abstractmethod
     def _begin_episode(self, seed: int | None) -> None:
-        """Puts robot and task into a start state drawn from `self.np_random`."""
+        """Puts robot and task into a start state drawn from `self.np_random`.
+
+        A robot that has to move there calls `attend` in every control period of the motion.
+        """
 
     @abc.abstractmethod
     def _command(self, action: FloatArray) -> Command:
@@ -274,7 +298,10 @@ class RobotEnv(gymnasium.Env[FloatArray, FloatArray], abc.ABC):
 
     @abc.abstractmethod
     def _wait_for_tick(self) -> None:
-        """Lets one control period pass: a simulation advances, a real robot waits."""
+        """Lets one control period pass: a simulation advances, a real robot waits, by `_sleep` where it can.
+
+        A period that began late, as after a pause, is a whole one all the same.
+        """
 
     @abc.abstractmethod
     def _observe(self) -> FloatArray:
@@ -287,6 +314,26 @@ class RobotEnv(gymnasium.Env[FloatArray, FloatArray], abc.ABC):
     def _now(self) -> float:
         """The clock of the log [s]: simulated time here; real robots override it with the monotonic clock."""
         return self._ticks * self.dt
+
+    def _judged(self, outcome: Outcome) -> Outcome:
+        """The outcome with the operator's word on it, if there is one.
+
+        A marked failure costs at once what the rest of the episode could have cost: otherwise, where every step costs
+        something, being failed early would be worth more than succeeding late.
+        """
+        mark = None if self.supervisor is None else self.supervisor.mark()
+        if mark is None or self.reward_bounds is None:
+            return outcome
+        low, high = self.reward_bounds
+        if mark is Mark.SUCCESS:
+            return Outcome(high, terminated=True, success=True)
+        if mark is Mark.FAILURE:
+            return Outcome(low * (self.horizon - self._steps + 1), terminated=True, success=False)
+        return replace(outcome, terminated=False, success=None, truncated=True, discarded=True)
+
+
+_CHECK_COMMANDS = "check the policy and the limits that refused its command"
+_CHECK_SENSORS = "check what the observation is made of"
 
 
 class Demonstrator(Protocol):

@@ -40,11 +40,11 @@ class ArmKinematics:
             raise UserError(f"{model}: no model that MuJoCo can read ({str(error).splitlines()[0]})") from error
         self._data = mujoco.MjData(self._model)
         self.names = tuple(self._model.actuator(i).name for i in range(self._model.nu))
-        joints = [self._named(mujoco.mjtObj.mjOBJ_JOINT, name, model) for name in self.names]
+        self._joints = [self._named(mujoco.mjtObj.mjOBJ_JOINT, name, model) for name in self.names]
         self._tool = self._named(mujoco.mjtObj.mjOBJ_SITE, _TOOL, model)
         rest = self._named(mujoco.mjtObj.mjOBJ_KEY, _REST, model)
-        self._qpos, self._dof = self._model.jnt_qposadr[joints], self._model.jnt_dofadr[joints]
-        self.lower, self.upper = (_frozen(self._model.jnt_range[joints, end]) for end in (0, 1))
+        self._qpos, self._dof = self._model.jnt_qposadr[self._joints], self._model.jnt_dofadr[self._joints]
+        self.lower, self.upper = (_frozen(self._model.jnt_range[self._joints, end]) for end in (0, 1))
         self.rest = _frozen(self._model.key_qpos[rest, self._qpos])
         self.workspace = self._workspace()
         self._pairs = self._colliding_pairs()
@@ -68,6 +68,12 @@ class ArmKinematics:
         self._pose(joints)
         rotation: FloatArray = self._data.site_xmat[self._tool].reshape(3, 3).copy()
         return rotation
+
+    def axes(self, joints: FloatArray) -> FloatArray:
+        """Axes about which the joints turn as their angles grow, right-handed, at `joints` (n,). Shape (n, 3)."""
+        self._pose(joints)
+        axes: FloatArray = self._data.xaxis[self._joints].copy()
+        return axes
 
     def tool_jacobian(self, joints: FloatArray) -> FloatArray:
         """Tool velocity per joint velocity at `joints` (n,): three rows linear [m], three angular. Shape (6, n)."""

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from porl_robot.control.evaluation import EvaluationResult, evaluate, start_seeds
+from porl_robot.control.operator import FINISHED_BY_OPERATOR
 from porl_robot.control.run_state import RunState
 from porl_robot.env import RobotEnv
 from porl_robot.learner.snapshot import Snapshot
 from porl_robot.policy.inference import Agent, PolicyRunner
 from porl_robot.policy.spec import Policy
 from porl_robot.seeds import Stream
+from porl_robot.supervision import Halted
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class RunConfig:
 
 
 class Curve:
-    """Evaluates on `env`, which has a random stream of its own, and keeps the account of the time it takes.
+    """Evaluates on `env` and keeps the account of the time it takes.
 
     Args:
         state: its curve and times are written to.
@@ -45,13 +47,15 @@ class Curve:
         self._env, self._config, self._state = env, config, state
         self._seeds = start_seeds(config.seed, Stream.EVALUATION_STARTS, config.eval_episodes)
         self._newest: tuple[int, EvaluationResult] | None = None
+        known = bool(state.curve) and state.curve[-1]["env_steps"] == state.env_steps
+        # What a run that goes on has left out until now is not made up for.
+        self._measured = state.env_steps if known else state.env_steps - 1
 
     @property
     def due(self) -> bool:
-        """Whether a point is to be measured at this step."""
-        steps, curve = self._state.env_steps, self._state.curve
-        due = steps % self._config.eval_every == 0 or steps == self._config.steps
-        return due and not (curve and curve[-1]["env_steps"] == steps)
+        """Whether a point is to be measured now: a multiple of `eval_every` or the end was reached since the last."""
+        steps, every = self._state.env_steps, self._config.eval_every
+        return steps // every > self._measured // every or self._measured < steps == self._config.steps
 
     def alone(self, policy: Policy) -> tuple[EvaluationResult, EvaluationResult]:
         """Success of `policy` by its mode and by sampled actions, on the starts of the curve."""
@@ -67,6 +71,7 @@ class Curve:
         if self._newest is None or self._newest[0] != snapshot.version:
             self._newest = snapshot.version, self._evaluate(snapshot.agent, self._seeds)
         result = self._newest[1]
+        self._measured = self._state.env_steps
         self._state.curve.append(
             {
                 "env_steps": self._state.env_steps,
@@ -89,6 +94,8 @@ class Curve:
     def _evaluate(self, agent: Agent, seeds: list[int], sampled: bool = False) -> EvaluationResult:
         before = time.process_time()
         result = evaluate(self._env, agent, seeds, sampled)
+        if result.episodes < len(seeds):
+            raise Halted(FINISHED_BY_OPERATOR)
         spent = time.process_time() - before
         self._state.cpu_s_eval += spent
         self._state.cpu_s -= spent

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from porl_robot.control.rollout import Choice, episode
+from porl_robot.control.rollout import Choice, Transition, counted_episodes, episode
 from porl_robot.env import FloatArray, RobotEnv
 from porl_robot.policy.inference import Agent
 from porl_robot.replay.record import Source
@@ -42,19 +42,33 @@ def evaluate(
 ) -> EvaluationResult:
     """Runs one episode per seed with the policy's mode, or with sampled actions.
 
-    The same policy and seeds give the same outcome. `progress` is called after every episode.
+    The same policy and seeds give the same outcome. `progress` is called after every episode. An operator may discard
+    episodes, which are repeated, and finish early.
+
+    Raises:
+        Halted: as `counted_episodes` does.
     """
-    successes, returns = 0, 0.0
-    for seed in seeds:
+    rewards: list[float] = []
+    successes = 0
+
+    def run(seed: int) -> Transition:
+        nonlocal successes
         rng = np.random.default_rng(derive(seed, Stream.SAMPLED_ACTIONS))
 
-        def choose(observation: FloatArray, rng: np.random.Generator = rng) -> Choice:
+        def choose(observation: FloatArray) -> Choice:
             if not sampled:
                 return Choice(agent.mode(observation), float("nan"), Source.POLICY, 0)
             return Choice(*agent.sample(observation, rng), Source.POLICY, 0)
 
+        before = len(rewards)
         for transition in episode(env, choose, seed):
-            returns += transition.reward
-        successes += transition.step.success is True
-        progress()
-    return EvaluationResult(len(seeds), successes if env.has_success else None, returns / len(seeds))
+            rewards.append(transition.reward)
+        if transition.step.discarded:
+            del rewards[before:]
+        else:
+            successes += transition.step.success is True
+            progress()
+        return transition
+
+    episodes = counted_episodes(env, seeds, run)
+    return EvaluationResult(episodes, successes if env.has_success else None, sum(rewards) / episodes)

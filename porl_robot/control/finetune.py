@@ -12,6 +12,7 @@ from porl_robot.control.checkpoints import save_checkpoint
 from porl_robot.control.curve import Curve, RunConfig
 from porl_robot.control.evaluation import EvaluationResult
 from porl_robot.control.metrics import MetricsLog
+from porl_robot.control.operator import FINISHED_BY_OPERATOR, STOPPED_BY_OPERATOR
 from porl_robot.control.reporter import Reporter
 from porl_robot.control.rollout import Choice, Transition, episode, to_record
 from porl_robot.control.run_state import RunState
@@ -26,8 +27,7 @@ from porl_robot.policy.spec import Policy
 from porl_robot.replay.record import Phase
 from porl_robot.replay.writer import LogWriter
 from porl_robot.seeds import Stream, derive
-
-STOPPED_BY_OPERATOR = "stopped by the operator"
+from porl_robot.supervision import Halted
 
 EXPLOITED = 0.8
 """Distance of the modes from the start beyond which critics were wrong in every collapse we saw (docs/methods.md)."""
@@ -37,7 +37,10 @@ _FIT_CHUNK = 500
 
 
 class FineTuning:
-    """One run. `evaluation_env` has an instance and a random stream of its own.
+    """One run. `evaluation_env` has an instance and a random stream of its own, unless there is only one robot.
+
+    In real time everything that takes long (evaluations, metrics, checkpoints) waits for the end of the episode, while
+    the robot is held.
 
     Args:
         learner: holds the policy to begin with; its buffer holds what `state` has counted.
@@ -64,9 +67,11 @@ class FineTuning:
         self._method: Method = learner.method
         self._rng = np.random.default_rng(derive(config.seed, Stream.EXPLORATION, state.env_steps))
         self.stopped_because: str | None = None
+        self.interruption: KeyboardInterrupt | Halted | None = None
         self._warned = False
         self.before: tuple[EvaluationResult, EvaluationResult] | None = None
         self._clock = time.monotonic(), time.process_time()
+        self._metrics_written = state.env_steps
         if not state.env_steps:
             state.next_check = self._method.warm_up.steps
         lag = None if env.real_time else learner.config.lag
@@ -75,7 +80,8 @@ class FineTuning:
     def run(self, given: Policy | None = None) -> EvaluationResult | None:
         """Runs to the end. Returns the final evaluation, or None where the run was stopped early.
 
-        On every way out the robot is held, the learner stopped and the log closed.
+        On every way out the robot is held, the learner stopped and the log closed. An interrupt, a stop by the operator
+        and a fault of the robot end the run with a checkpoint and are kept as `interruption`.
 
         Raises:
             LearnerError: the learner died. LogError: the log can no longer be written. UserError: the learner diverged.
@@ -87,8 +93,9 @@ class FineTuning:
                 if given is not None:
                     self._measure_start(given)
                 final = self._act()
-            except KeyboardInterrupt:
-                self.stopped_because = STOPPED_BY_OPERATOR
+            except (KeyboardInterrupt, Halted) as interruption:
+                self.interruption = interruption
+                self.stopped_because = str(interruption) or STOPPED_BY_OPERATOR
                 if not self._env.real_time:
                     self._thread.drain()
             finally:
@@ -110,6 +117,8 @@ class FineTuning:
             self._measure()
         while self.state.env_steps < self._config.steps and self.stopped_because is None:
             self._episode()
+            if self._env.finishing:
+                raise Halted(FINISHED_BY_OPERATOR)
         if self.stopped_because is not None:
             return None
         return self._curve.end(self._settled_snapshot())
@@ -137,16 +146,27 @@ class FineTuning:
             transition = replace(happened, truncated=True) if last and not happened.ended else happened
             self._record(transition, frame)
             self._learn()
-            if state.env_steps % _METRICS_EVERY == 0:
-                self._write_metrics()
-            if self._curve.due:
-                self._measure()
+            if not self._env.real_time:
+                self._look()
             if last:
                 break
-        if transition.step.fault is not None:
+        if transition.step.fault not in (None, STOPPED_BY_OPERATOR):
             self._reporter.note(f"episode {state.episodes - 1} ended by a fault: {transition.step.fault}")
+        if self._env.real_time:
+            self._env.hold()
+            self._env.attend()
+            self._reporter.progress(state.env_steps)
+            self._look()
         if state.unfreeze_step is None and self._method.warm_up.fit is not None and not last:
             self._consider_unfreezing()
+
+    def _look(self) -> None:
+        """Metrics and evaluations that have become due."""
+        if self.state.env_steps // _METRICS_EVERY > self._metrics_written // _METRICS_EVERY:
+            self._write_metrics()
+            self._metrics_written = self.state.env_steps
+        if self._curve.due:
+            self._measure()
 
     def _choose(self, observation: FloatArray) -> Choice:
         snapshot = self._thread.current()
@@ -206,6 +226,7 @@ class FineTuning:
         assert fit is not None
         updates = fit.updates if self.state.refits == 0 else fit.updates // 2
         for done in range(0, updates, _FIT_CHUNK):
+            self._env.attend()
             count = min(_FIT_CHUNK, updates - done)
             self._thread.run_idle(partial(Learner.fit, rows=rows, fit=fit, updates=count))
             self._reporter.progress(self.state.env_steps, phase=f"critic fit {done + count}/{updates}")
@@ -218,7 +239,8 @@ class FineTuning:
     def _unfreeze(self) -> None:
         self.state.unfreeze_step = self.state.env_steps
         self._reporter.note(f"actor unfrozen at step {self.state.env_steps}")
-        self._write_metrics()
+        if not self._env.real_time:
+            self._write_metrics()
 
     def _catch_up(self) -> None:
         """After a crash: the updates that the steps since the checkpoint are worth, a fit among them."""

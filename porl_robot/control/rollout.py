@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from porl_robot.control.operator import FINISHED_BY_OPERATOR
 from porl_robot.env import FloatArray, RobotEnv, StepInfo, step_info
 from porl_robot.replay.record import Phase, Source, StepRecord
+from porl_robot.supervision import Halted
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,33 @@ def episode(
         ended = terminated or truncated
         yield Transition(observation, choice, reward, terminated, truncated, next_observation, step_info(info))
         observation = next_observation
+
+
+def counted_episodes(env: RobotEnv, seeds: Iterable[int], run: Callable[[int], Transition]) -> int:
+    """Calls `run` with every seed, again where the operator discarded the episode, until the operator wants no more.
+
+    Args:
+        run: runs one episode from its seed and returns its last transition.
+
+    Returns:
+        how many episodes count, at least one.
+
+    Raises:
+        Halted: the operator stopped the robot or finished before the first of them, or the robot has a fault.
+    """
+    count = 0
+    for seed in seeds:
+        last = run(seed)
+        env.attend()
+        while last.step.discarded and not env.finishing:
+            last = run(seed)
+            env.attend()
+        count += not last.step.discarded
+        if env.finishing:
+            break
+    if not count:
+        raise Halted(FINISHED_BY_OPERATOR)
+    return count
 
 
 def to_record(transition: Transition, episode_index: int, frame_index: int, phase: Phase) -> StepRecord:

@@ -20,7 +20,8 @@ class RunState:
 
     Attributes:
         env_steps: training steps taken; evaluations do not count.
-        episodes: training episodes finished. successes, failures: of those; None without a notion of success.
+        episodes: training episodes finished, discarded ones too. successes, failures: of those the operator did not
+            discard; None without a notion of success.
         unfreeze_step: environment steps before the actor's first update; None while it is frozen.
         next_check: environment steps at which the evidence for unfreezing is looked at next.
         refits: fits of the critic so far.
@@ -54,7 +55,8 @@ class RunState:
             self.interventions[name] = self.interventions.get(name, 0) + 1
         if transition.ended:
             self.episodes += 1
-            self._count_outcome(transition.step.success)
+            if not transition.step.discarded:
+                self._count_outcome(transition.step.success)
 
     def recount(self, log: LogData) -> int:
         """Brings the counters up to what the log holds; returns by how many steps it was ahead.
@@ -62,13 +64,13 @@ class RunState:
         The log also says whether the actor was unfrozen since.
         """
         ahead = log.rows - self.env_steps
-        self.env_steps, self.episodes, self.successes, self.failures = log.rows, 0, 0, 0
+        self.env_steps, self.successes, self.failures = log.rows, 0, 0
         self.outcomes.clear()
         online = np.flatnonzero(log.phase == Phase.ONLINE)
         if self.unfreeze_step is None and len(online):
             self.unfreeze_step = int(online[0])
-        for end in log.episode_ends:
-            self.episodes += 1
+        self.episodes = log.episodes
+        for end in log.episode_ends[~log.discarded]:
             self._count_outcome(None if log.success[end - 1] < 0 else bool(log.success[end - 1]))
         self.interventions = {
             name: count for bit, name in enumerate(log.spec.filters) if (count := int((log.filters >> bit & 1).sum()))

@@ -23,7 +23,7 @@ from porl_robot.replay.journal import (
     read_segments,
 )
 from porl_robot.replay.record import LogSpec
-from porl_robot.replay.schema import FIELDS, FINAL_KEY, close_tail, episode_ends
+from porl_robot.replay.schema import FIELDS, FINAL_KEY, NO_SUCCESS, close_tail, episode_ends
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
@@ -42,7 +42,7 @@ class LogData:
         spec: what the log says of itself.
         observation: shape (N, D).
         action, action_requested: shape (N, A).
-        success: shape (N,): 1, 0, or -1 where the task has no notion of success.
+        success: shape (N,): 1, 0, or -1 where the task has no notion of success and at the end of discarded episodes.
         episode_ends: rows up to the end of each episode, shape (E,).
         final_observation: shape (E, D); NaN where a crash left it unknown: never bootstrap from it.
 
@@ -81,6 +81,22 @@ class LogData:
     def episodes(self) -> int:
         """E."""
         return len(self.episode_ends)
+
+    @property
+    def discarded(self) -> Bool:
+        """Which episodes the operator discarded. Shape (E,)."""
+        ends: Bool = self.success[self.episode_ends - 1] == NO_SUCCESS
+        return ends & self.spec.has_success
+
+    def kept(self) -> LogData:
+        """The log without the episodes that the operator discarded."""
+        stays = ~self.discarded
+        lengths = np.diff(self.episode_ends, prepend=0)
+        rows = np.repeat(stays, lengths)
+        columns: dict[str, npt.NDArray[Any]] = {field.name: getattr(self, field.name)[rows] for field in FIELDS}
+        columns["episode_ends"] = np.cumsum(lengths[stays])
+        columns["final_observation"] = self.final_observation[stays]
+        return LogData(path=self.path, spec=self.spec, **_frozen(columns))
 
     def episode(self, index: int) -> slice:
         """The rows of one episode."""
@@ -125,9 +141,7 @@ def read_log(run_dir: Path) -> LogData:
     }
     columns["episode_ends"] = np.concatenate([folded.ends, folded.rows + ends])
     columns["final_observation"] = np.concatenate([folded.read(f"meta/{FINAL_KEY}"), finals])
-    for column in columns.values():
-        column.setflags(write=False)
-    return LogData(path=run_dir, spec=folded.spec, **columns)
+    return LogData(path=run_dir, spec=folded.spec, **_frozen(columns))
 
 
 def require_trainable(log: LogData) -> None:
@@ -252,6 +266,12 @@ def recover(folded: ZarrLog) -> list[str]:
         else:
             segment.path.unlink()
     return done
+
+
+def _frozen(columns: dict[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
+    for column in columns.values():
+        column.setflags(write=False)
+    return columns
 
 
 def _open(run_dir: Path) -> tuple[list[Segment], ZarrLog]:

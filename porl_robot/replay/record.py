@@ -36,7 +36,7 @@ class StepRecord:
         action_requested: shape (A,), what was asked for; may be non-finite.
         log_prob: log-density of the requested action under the policy that chose it; NaN where there is none.
         reward, terminated, truncated: outcome of the step.
-        success: None where the task has no notion of success.
+        success: None where the task has no notion of success, and where a discarded episode ends.
         source: who asked.
         is_intervention: True where a human took over from the policy.
         filters: bitmask of the filters that changed the action (bit order: `LogSpec.filters`).

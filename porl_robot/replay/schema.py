@@ -64,7 +64,7 @@ FIELDS = (
 )
 
 NO_SUCCESS = -1
-"""`next.success` of a task without a notion of success."""
+"""`next.success` of a task without a notion of success, and at the end of an episode that the operator discarded."""
 
 
 def row_dtype(spec: LogSpec) -> np.dtype[np.void]:

@@ -69,6 +69,8 @@ def save_config(config: DictConfig, out: Path) -> None:
     saved = config.copy()
     if "resume" in saved:
         saved.resume = None
+    if "arm" in saved:
+        saved.arm = None
     for name in ("policy", "log"):
         if saved.get(name):
             saved[name] = str(Path(saved[name]).absolute())
@@ -81,6 +83,9 @@ def check(config: DictConfig) -> None:
     Raises:
         UserError: as the verb itself would.
     """
+    if "env" not in config:
+        made(config.robot, "robot")
+        return
     inputs: tuple[str, ...] = ("policy", "log")
     if "learner" in config:
         make_learner_config(config)
@@ -271,12 +276,12 @@ def log_spec(env: RobotEnv) -> LogSpec:
 
 
 def training_log(config: DictConfig) -> LogData:
-    """The log of `config.log`, to train on; `require_log_fit` is left to do once there is an env.
+    """The log of `config.log` without discarded episodes, to train on; `require_log_fit` is left to do with the env.
 
     Raises:
         UserError: it cannot be read, or holds what nothing can be learned from.
     """
-    log = read_log(Path(config.log))
+    log = read_log(Path(config.log)).kept()
     require_trainable(log)
     return log
 

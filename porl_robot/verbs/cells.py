@@ -11,7 +11,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from porl_robot.control.checkpoints import FOLDER as CHECKPOINTS
-from porl_robot.control.finetune import STOPPED_BY_OPERATOR
+from porl_robot.control.operator import STOPPED_BY_OPERATOR
 from porl_robot.errors import UsageError
 from porl_robot.verbs.build import make_learner_config, make_method, require_demonstrator
 from porl_robot.verbs.compose import CONFIG_NAME, dotted, load, parse, quoted

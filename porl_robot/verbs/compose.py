@@ -21,7 +21,7 @@ from yaml import YAMLError  # type: ignore[import-untyped]  # ships no types
 from porl_robot.errors import UsageError, UserError
 from porl_robot.paths import data_dir
 from porl_robot.verbs.kinds import described, fits
-from porl_robot.verbs.schema import LARGEST, PASSED_ON, SCHEMAS, register
+from porl_robot.verbs.schema import CONSENT, LARGEST, PASSED_ON, SCHEMAS, register
 
 GROUPS = ("robot", "env", "method", "learner", "safety")
 VERSION_BASE = "1.3"
@@ -87,9 +87,9 @@ def _resumed(verb: str, overrides: list[Override]) -> DictConfig:
     """The config a run was begun with, and `steps` where it is given anew."""
     given = {override.key_or_group: override for override in overrides}
     for name, override in given.items():
-        if name not in ("resume", "steps"):
+        if name not in ("resume", "steps", "arm"):
             raise UsageError(
-                f"{override.input_line}: only steps may be given beside resume, which takes the rest from the run"
+                f"{override.input_line}: only steps and arm may be given beside resume; the rest is taken from the run"
             )
     _require_kinds(verb, overrides)
     out = Path(str(given["resume"].value()))
@@ -102,7 +102,7 @@ def _resumed(verb: str, overrides: list[Override]) -> DictConfig:
     except (OmegaConfBaseException, YAMLError, ValueError) as error:
         raise UserError(f"{path}: is not the config of a {verb} run ({_first_line(error)})") from error
     assert isinstance(config, DictConfig)
-    lacking = [each.name for each in fields(SCHEMAS[verb]) if each.name not in saved]
+    lacking = [each.name for each in fields(SCHEMAS[verb]) if each.name not in saved and each.name != "arm"]
     if lacking:
         raise UserError(f"{path}: is not the config of a {verb} run ({lacking[0]} is missing)")
     for override in overrides:
@@ -124,10 +124,11 @@ def _composed(verb: str, overrides: list[Override]) -> DictConfig:
             if override.value() not in options(name):
                 value = override.get_value_element_as_str()
                 raise UsageError(f"{name}={value}: no such {name}; there are {', '.join(options(name))}")
-        if "env" in _keys(verb) and "env" not in groups and verb != "demo":
+        needed = "env" if "env" in _keys(verb) else "robot"
+        if needed in _keys(verb) and needed not in groups and verb != "demo":
             plain = [override for override in overrides if "." not in override.key_or_group]
             _require_known_keys(verb, plain, _keys(verb))
-            raise UsageError(f"env=... is missing; there are {', '.join(options('env'))}")
+            raise UsageError(f"{needed}=... is missing; there are {', '.join(options(needed))}")
         config = compose(
             config_name=verb.replace("-", "_"), overrides=[str(override.input_line) for override in groups.values()]
         )
@@ -210,6 +211,10 @@ def _require_ranges(verb: str, config: DictConfig) -> None:
                 raise UsageError(f"{each.name}={value}: expected a whole number of at least {least}")
             if value > LARGEST:
                 raise UsageError(f"{each.name}={value}: expected a whole number of at most {LARGEST}")
+    if config.get("arm") not in (None, CONSENT):
+        raise UsageError(f"arm={config.arm}: expected {CONSENT}, or to be asked at the terminal")
+    if config.get("write") not in (None, CONSENT):
+        raise UsageError(f"write={config.write}: expected {CONSENT}, or to be asked at the terminal")
     if "safety" not in config:
         return
     speed = config.safety.speed

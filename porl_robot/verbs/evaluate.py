@@ -13,7 +13,8 @@ from porl_robot.control.evaluation import evaluate, start_seeds
 from porl_robot.learner.agent_file import load_agent
 from porl_robot.policy.spec import require_fit
 from porl_robot.seeds import Stream
-from porl_robot.verbs.build import make_env, new_out
+from porl_robot.verbs.attend import attended
+from porl_robot.verbs.build import make_env, new_out, require_new_out
 from porl_robot.verbs.terminal import Terminal
 
 
@@ -23,10 +24,13 @@ def run(config: DictConfig) -> int:
     seeds = start_seeds(config.seed, Stream.EVALUATION_STARTS, config.episodes)
     with closing(make_env(config)) as env:
         require_fit(policy, env, config.policy)
-        out = new_out(config)
-        began = time.monotonic()
-        with Terminal("evaluate", len(seeds), "episodes") as terminal:
-            result = evaluate(env, agent, seeds, config.sampled, terminal.advance)
+        require_new_out(Path(config.out))
+        with attended(config, env) as operator:
+            out = new_out(config)
+            began = time.monotonic()
+            line = operator.line if operator else None
+            with Terminal("evaluate", len(seeds), "episodes", line) as terminal:
+                result = evaluate(env, agent, seeds, config.sampled, terminal.advance)
     figures = rate("success", result.success, result.episodes)
     values = {
         "policy": config.policy,

@@ -15,7 +15,7 @@ from porl_robot.analysis.summary import rate, write_summary
 from porl_robot.control.checkpoints import newest_checkpoint, restore_learner
 from porl_robot.control.curve import RunConfig
 from porl_robot.control.evaluation import EvaluationResult
-from porl_robot.control.finetune import STOPPED_BY_OPERATOR, FineTuning
+from porl_robot.control.finetune import FineTuning
 from porl_robot.control.metrics import FILE as METRICS_FILE
 from porl_robot.control.metrics import MetricsLog
 from porl_robot.control.run_state import RunState
@@ -33,6 +33,7 @@ from porl_robot.replay.buffer import ReplayBuffer
 from porl_robot.replay.log import read_log, repair_log
 from porl_robot.replay.writer import LogWriter
 from porl_robot.seeds import Stream, derive
+from porl_robot.verbs.attend import attended
 from porl_robot.verbs.build import (
     ACTOR_HIDDEN,
     log_spec,
@@ -60,7 +61,9 @@ def run(config: DictConfig) -> int:
     if config.resume is None:
         require_new_out(Path(config.out))
     with ExitStack() as opened:
-        env, evaluation_env = (opened.enter_context(closing(make_env(config))) for _ in range(2))
+        env = opened.enter_context(closing(make_env(config)))
+        # There is one arm: it is evaluated between its training episodes.
+        evaluation_env = env if env.real_time else opened.enter_context(closing(make_env(config)))
         if given is not None:
             require_fit(given, env, config.policy)
         if isinstance(method.explorer, GuideThenLearner) and not env.has_success:
@@ -71,6 +74,7 @@ def run(config: DictConfig) -> int:
         buffer = ReplayBuffer(config.steps, *spaces, learner_config.device, offline)
         start = starting_policy(method, given, env, config.seed, buffer)
         learner = Learner(method, learner_config, start, buffer, env.reward_bounds, config.seed, given, found)
+        operator = opened.enter_context(attended(config, env))
         if config.resume is None:
             out, state, missed = new_out(config), RunState(), 0
             log = opened.enter_context(LogWriter.create(out, log_spec(env)))
@@ -80,7 +84,8 @@ def run(config: DictConfig) -> int:
             log = opened.enter_context(LogWriter.reopen(out, log_spec(env)))
             save_config(config, out)
         title = f"finetune {env.name} {method.name}"
-        terminal = opened.enter_context(Terminal(title, config.steps, "steps"))
+        line = operator.line if operator else None
+        terminal = opened.enter_context(Terminal(title, config.steps, "steps", line))
         for key, item in (("policy", "policy"), ("log", "offline_data")):
             if config[key] is not None and item not in method.requires:
                 terminal.note(f"{key}={config[key]} is not used by {method.name}")
@@ -96,8 +101,10 @@ def run(config: DictConfig) -> int:
     write_report(out, summary, read_metrics(out / METRICS_FILE))
     terminal.note(_closing_line(summary))
     terminal.note(f"summary, policy and report: {out}")
-    if tuning.stopped_because == STOPPED_BY_OPERATOR:
-        raise KeyboardInterrupt  # a sweep ends with the run that was interrupted
+    if tuning.interruption is not None:
+        if operator is not None:
+            terminal.note(f"to go on: porl-robot finetune resume={out}")
+        raise tuning.interruption  # a sweep ends with the run that was interrupted
     return 0 if tuning.stopped_because is None else 1
 
 

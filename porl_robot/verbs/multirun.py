@@ -11,9 +11,10 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 
 from porl_robot.errors import UsageError, UserError
+from porl_robot.supervision import Halted
 from porl_robot.verbs.build import check, require_new_out
 from porl_robot.verbs.compose import load, parse
-from porl_robot.verbs.schema import PASSED_ON
+from porl_robot.verbs.schema import PASSED_ON, sweeps
 
 
 def run(verb: str, app: Callable[[DictConfig], int], overrides: list[str]) -> int:
@@ -24,6 +25,8 @@ def run(verb: str, app: Callable[[DictConfig], int], overrides: list[str]) -> in
     """
     if verb in PASSED_ON:
         raise UsageError(f"-m: {verb} is a sweep itself; give lists as in seeds=[0,1,2]")
+    if not sweeps(verb):
+        raise UsageError(f"-m: {verb} is done to one arm at a time; give one value per key")
     sweep = combinations(overrides)
     jobs = [load(verb, combination) for combination in sweep]
     out = Path(jobs[0].out)  # the default holds the time, which goes on
@@ -39,6 +42,8 @@ def run(verb: str, app: Callable[[DictConfig], int], overrides: list[str]) -> in
         except UserError as error:
             print(f"porl-robot {verb}: job {number}: {error}", file=sys.stderr)
             code = max(code, error.exit_code)
+            if isinstance(error, Halted):
+                break  # nobody has armed the next one
     return code
 
 

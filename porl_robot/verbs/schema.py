@@ -13,6 +13,11 @@ from porl_robot.paths import data_dir
 LARGEST = 2**32 - 1
 """No whole number may be larger; generators of random numbers take no larger seed."""
 
+CONSENT = "yes"
+"""The one value of `arm`. It is of one command: no run keeps it."""
+
+_ARM = f"{CONSENT} lets a real arm move without asking at the terminal"
+
 
 def _key(meaning: str, default: Any = MISSING, least: int | None = None) -> Any:
     metadata = {"help": meaning, "least": least}
@@ -38,6 +43,7 @@ class CollectKeys(Common):
 
     skill: str = _key("how good the demonstrator is: clean or degraded", "clean")
     episodes: int = _key("episodes to record", 40, least=1)
+    arm: str | None = _key(_ARM, None)
 
 
 @dataclass
@@ -87,6 +93,7 @@ class EvaluateKeys(Common):
     policy: str = _key("folder written by pretrain or finetune")
     episodes: int = _key("episodes to run", 100, least=1)
     sampled: bool = _key("sample actions instead of taking the policy's mode", False)
+    arm: str | None = _key(_ARM, None)
 
 
 @dataclass
@@ -101,7 +108,8 @@ class FinetuneKeys(Common):
     eval_every: int = _key("environment steps between evaluations and checkpoints", 1000, least=1)
     eval_episodes: int = _key("episodes of each evaluation, on the same starts throughout", 50, least=1)
     final_episodes: int = _key("fresh episodes for the final figure", 200, least=1)
-    resume: str | None = _key("out folder of a run to go on with; only steps may be given beside it", None)
+    resume: str | None = _key("out folder of a run to go on with; only steps and arm may be given beside it", None)
+    arm: str | None = _key(_ARM, None)
 
 
 @dataclass
@@ -137,10 +145,34 @@ class CompareKeys:
     out: str = _key("folder to write; one that holds a comparison is gone on with")
 
 
+@dataclass
+class CalibrateKeys:
+    """Keys of `calibrate`. It writes no run, so it has no `out`."""
+
+    robot: Any = _key("the arm on a bus, with robot.port=DEVICE (group)")
+    seconds: float | None = _key("length of the sweep; left out, it ends with Enter", None)
+    write: str | None = _key(f"{CONSENT} writes the EPROM and moves the joints a little without asking", None)
+    signs: list[int] | None = _key("1 or -1 per joint: ticks grow with its angle, or fall; null: find out", None)
+    source: str | None = _key("calibration file of LeRobot's to take over instead of a sweep", None)
+    export: str | None = _key("file to write the arm's calibration to, for LeRobot; nothing else is done", None)
+
+
+@dataclass
+class IdentifyKeys:
+    """Keys of `identify`."""
+
+    robot: Any = _key("the arm on a bus (group)")
+    safety: Any = _key("limits of the safety filters (group)")
+    log: str | None = _key("recording to fit; left out, the arm at robot.port is excited and recorded", None)
+    seed: int = _key("of the excitation", 0, least=0)
+    arm: str | None = _key(_ARM, None)
+    out: str = _key("folder to write; must not hold a run yet")
+
+
 PASSED_ON = {"compare": ("env.", "robot", "method.", "learner", "safety")}
 """How the overrides begin that a verb hands on to the runs it starts, in its key `overrides`."""
 
-SCHEMAS: dict[str, type[Common | CompareKeys]] = {
+SCHEMAS: dict[str, type[Common | CompareKeys | CalibrateKeys | IdentifyKeys]] = {
     "collect": CollectKeys,
     "pretrain": PretrainKeys,
     "import-policy": ImportPolicyKeys,
@@ -148,6 +180,8 @@ SCHEMAS: dict[str, type[Common | CompareKeys]] = {
     "evaluate": EvaluateKeys,
     "demo": DemoKeys,
     "compare": CompareKeys,
+    "calibrate": CalibrateKeys,
+    "identify": IdentifyKeys,
 }
 
 
@@ -167,9 +201,14 @@ def help_text(verb: str, purpose: str) -> str:
     lines += ["", "groups (nested keys as in method.warm_up.steps=3000):"]
     for group in groups(verb):
         lines.append(f"  {group:19} {', '.join(sorted(path.stem for path in (folder / group).glob('*.yaml')))}")
-    if verb in PASSED_ON:
+    if not sweeps(verb):
         return "\n".join(lines)
     return "\n".join([*lines, "", "-m runs a sweep over comma-separated values; job k writes OUT/k."])
+
+
+def sweeps(verb: str) -> bool:
+    """Whether `verb` may be run for every combination of several values: its runs then have folders of their own."""
+    return verb not in PASSED_ON and any(each.name == "out" for each in fields(SCHEMAS[verb]))
 
 
 def groups(verb: str) -> list[str]:

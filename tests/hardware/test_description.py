@@ -9,6 +9,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from hardware.description import robot
+from hardware.servos import SERVOS
 from porl_robot.paths import data_dir
 
 
@@ -41,6 +42,12 @@ def test_every_arm_we_ship_can_be_made(path: Path, tmp_path: Path) -> None:
     if wanted.get("model") and not (data_dir("configs") / "robot" / "models" / wanted["model"]).exists():
         wanted["model"] = str(model)
     assert robot(**wanted).name == path.stem
+
+
+@pytest.mark.parametrize("path", sorted((data_dir("configs") / "robot").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_arm_we_ship_has_servos_that_we_know(path: Path) -> None:
+    arm = OmegaConf.load(path)
+    assert {SERVOS[joint.servo].protocol for joint in arm.joints.values()} == {arm.protocol}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,87 @@
+"""The driver against the virtual arm: cycle times on a good line, noise and the checksums, wrong values on a bad line,
+and how late the loops are beside a learner.
+
+Six servos at 1 Mbaud, both protocols. A cycle is telemetry of all servos and goals for all.
+
+    python benchmarks/wire.py [--cycles 2000] [--faulty 100000] [--frames 1000000] [--episodes 20] [--seed 0]
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from typing import Any
+
+import numpy as np
+from arms import ROBOTS, ask_for_priority, opened, virtual_arm, write_results
+from wire_faults import faulty_cycles
+from wire_lateness import lateness
+from wire_noise import noisy_frames
+
+from hardware.codec import dynamixel, feetech
+from hardware.description import RobotDescription
+
+_BITS_PER_BYTE = 10
+_TELEMETRY = {"feetech": (56, 15), "dynamixel": (126, 21)}
+"""Address and size of the block that the driver reads."""
+
+
+def wire_time(robot: RobotDescription) -> float:
+    """Seconds that the frames of one cycle take on the wire."""
+    ids = [joint.id for joint in robot.joints]
+    address, size = _TELEMETRY[robot.protocol]
+    if robot.protocol == "feetech":
+        frames = [feetech.encode_request(*feetech.sync_read(ids, address, size))]
+        frames += [feetech.encode_status(id, 0, bytes(size)) for id in ids]
+        frames += [feetech.encode_request(*feetech.sync_write(42, dict.fromkeys(ids, bytes(2))))]
+    else:
+        frames = [dynamixel.encode_request(*dynamixel.fast_sync_read(ids, address, size))]
+        frames += [dynamixel.encode_fast_status([(id, 0, bytes(size)) for id in ids])]
+        frames += [dynamixel.encode_request(*dynamixel.sync_write(116, dict.fromkeys(ids, bytes(4))))]
+    return _BITS_PER_BYTE * sum(map(len, frames)) / robot.baud
+
+
+def good_cycles(protocol: str, count: int) -> dict[str, Any]:
+    """Cycle times on a good line, held against the wire's."""
+    times = np.zeros(count)
+    with virtual_arm(protocol) as (_, robot), opened(robot) as arm:
+        arm.torque_on(1.0)
+        goal = arm.goal.copy()
+        for k in range(count):
+            begun = time.perf_counter()
+            arm.read()
+            arm.send(goal)
+            times[k] = time.perf_counter() - begun
+        computed = wire_time(robot)
+    p50, p99 = 1e3 * np.percentile(times, (50, 99))
+    return {"wire_ms": 1e3 * computed, "p50_ms": p50, "p99_ms": p99, "p50_over_wire": p50 / (1e3 * computed)}
+
+
+def main() -> None:
+    """Measures all of it and writes `benchmarks/results/wire.json`."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cycles", type=int, default=2_000)
+    parser.add_argument("--faulty", type=int, default=100_000)
+    parser.add_argument("--frames", type=int, default=1_000_000)
+    parser.add_argument("--episodes", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    real_time = ask_for_priority()
+    print(f"{'protocol':10} {'wire ms':>8} {'p50 ms':>8} {'p99 ms':>8} {'p50/wire':>9}   (bar 1.25)")
+    good = {}
+    for protocol in ROBOTS:
+        good[protocol] = found = good_cycles(protocol, given.cycles)
+        print(
+            f"{protocol:10} {found['wire_ms']:8.3f} {found['p50_ms']:8.3f} {found['p99_ms']:8.3f} "
+            f"{found['p50_over_wire']:9.2f}",
+            flush=True,
+        )
+    noise = {protocol: noisy_frames(protocol, given.frames, given.seed) for protocol in ROBOTS}
+    faulty = {protocol: faulty_cycles(protocol, given.faulty, given.seed) for protocol in ROBOTS}
+    late = lateness(given.episodes, given.seed)
+    measured = {"real_time": real_time, "good_line": good, "noise": noise, "bad_line": faulty, "lateness": late}
+    write_results("wire", given.seed, measured)
+
+
+if __name__ == "__main__":
+    main()

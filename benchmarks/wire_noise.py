@@ -1,0 +1,80 @@
+"""Bursts of noise against the checksums, and the gate behind them. The codec alone, since a wire would take days."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+from hardware.arm.gate import Gate
+from hardware.codec import dynamixel, feetech
+from hardware.servos import SERVOS
+
+CHANCE = {"feetech": 1 / 256, "dynamixel": 1 / 65536}
+"""That random bytes have the right checksum."""
+
+_SERVO = {"feetech": "STS3215", "dynamixel": "XL330-M288"}
+_BLOCK = {
+    "feetech": ("present_position", "present_current"),
+    "dynamixel": ("present_current", "present_temperature"),
+}
+_CODECS = {"feetech": feetech, "dynamixel": dynamixel}
+_LONGEST_BURST = 8
+_PERIOD = 0.01
+_FASTEST = 9.0
+_RADIANS = 0.001533980788
+_FLICKER = 3
+
+
+def noisy_frames(protocol: str, count: int, seed: int) -> dict[str, Any]:
+    """Replies of telemetry, a run of 2 to 8 bytes of each replaced by random ones: how many count all the same?"""
+    servo, codec, random = SERVOS[_SERVO[protocol]], _CODECS[protocol], Random(seed)
+    span = servo.span(*_BLOCK[protocol])
+    size = span[-1].end - span[0].address
+    found = {"frames": count, "undetected": 0, "same_motion": 0, "caught": 0, "passed": 0}
+    for _ in range(count):
+        position = random.randrange(600, 3500)
+        data = bytearray(size)
+        for name, value in (("present_position", position), ("present_voltage", 120), ("present_temperature", 30)):
+            entry = servo.registers[name]
+            begin = entry.address - span[0].address
+            data[begin : begin + entry.size] = entry.encode(value, servo.order)
+        taken = _taken(codec, _burst(codec.encode_status(1, 0, bytes(data)), random), size)
+        if taken is None or taken == bytes(data):
+            continue
+        found["undetected"] += 1
+        values = servo.decode(span, taken)
+        found[_judged(position, values["present_position"], values["present_velocity"], servo.name)] += 1
+    found["rate"] = found["undetected"] / count
+    found["chance"] = CHANCE[protocol]
+    print(
+        f"{protocol}: {count} replies with a burst of 2 to {_LONGEST_BURST} bytes, {found['undetected']} undetected "
+        f"({found['rate']:.2e}; chance {CHANCE[protocol]:.2e}): the gate caught {found['caught']} and let "
+        f"{found['passed']} through, {found['same_motion']} had position and speed unharmed",
+        flush=True,
+    )
+    return found
+
+
+def _burst(frame: bytes, random: Random) -> bytes:
+    length = random.randint(2, _LONGEST_BURST)
+    begin = random.randrange(len(frame) - length + 1)
+    return frame[:begin] + random.randbytes(length) + frame[begin + length :]
+
+
+def _taken(codec: Any, frame: bytes, size: int) -> bytes | None:
+    """The data that the exchange would take from `frame`: right id, exact length."""
+    parser = codec.Parser()
+    for each in parser.feed(frame) + parser.end():
+        if each.id == 1 and each.is_status is not False and len(each.parameters) == size:
+            parameters: bytes = each.parameters
+            return parameters
+    return None
+
+
+def _judged(before: int, position: int, velocity: int, servo: str) -> str:
+    """What becomes of a wrong reading of a joint that stood at `before` [ticks] one period ago."""
+    if abs(position - before) <= _FLICKER and velocity == 0:
+        return "same_motion"
+    gate, speed = Gate(_FASTEST), velocity * SERVOS[servo].registers["present_velocity"].scale
+    gate.accepts(1, _RADIANS * before, 0.0, 0.0)
+    return "passed" if gate.accepts(1, _RADIANS * position, speed, _PERIOD) else "caught"

@@ -1,0 +1,1 @@
+"""The driver: an arm in radians over a bus of servos."""

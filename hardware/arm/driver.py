@@ -1,0 +1,227 @@
+"""An arm in radians over a bus of servos: telemetry, goals, torque, and a stop that reaches every servo."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from pathlib import Path
+
+import numpy as np
+
+from hardware.arm.bring_up import bring_up
+from hardware.arm.envelope import Envelope
+from hardware.arm.faults import ArmFault, Fault, FaultKind
+from hardware.arm.joint import joints_of
+from hardware.arm.limits import joint_limits, require_within_model
+from hardware.arm.patience import patiently
+from hardware.arm.reader import Reader
+from hardware.arm.safe_stop import safe_stop
+from hardware.arm.telemetry import Telemetry
+from hardware.arm.torque import torque_on, watchdogs_off
+from hardware.arm.watch import Watch
+from hardware.bus import Bus, open_bus
+from hardware.calibration import Calibration, load_calibration
+from hardware.clock import Clock
+from hardware.description import EndState, RobotDescription
+from hardware.errors import Disconnected, HardwareError
+from hardware.exchange import Statistics
+from porl_robot.env import FloatArray
+from porl_robot.safety import JointLimits
+
+_log = logging.getLogger(__name__)
+
+
+class Arm:
+    """One arm whose servos answer and are those that its calibration knows. Not to be shared between threads.
+
+    Nothing is written and the torque stays as it was found until `torque_on`.
+
+    Args:
+        bus: open; the arm closes it.
+
+    Attributes:
+        goal: what the servos are to reach, shape (n,) [rad]; before `torque_on`, where they are.
+        limits: of the goals.
+        armed: whether `torque_on` was called: from then on the torque is this object's business.
+        warnings: for the operator, of the last cycle.
+
+    Raises:
+        HardwareError: the arm is not what it is taken for; the bus is left open.
+    """
+
+    def __init__(self, bus: Bus, robot: RobotDescription, calibration: Calibration, clock: Clock) -> None:
+        self._bus, self._robot, self._clock = bus, robot, clock
+        self._joints = joints_of(robot, calibration)
+        require_within_model(robot, self._joints)
+        patiently(lambda: bring_up(bus, robot, self._joints))
+        self.limits = joint_limits(robot, self._joints)
+        self.armed = False
+        self.warnings: tuple[str, ...] = ()
+        self._reader = Reader(bus, self._joints, robot.velocity, clock)
+        self._watch = Watch(robot.names, robot.supply)
+        self._torque = patiently(self._torque_now)
+        self._inspected = 0
+        self._envelope = Envelope(self.limits)
+        self._sent = 0.0
+        self.goal = self.telemetry.position.copy()
+
+    @property
+    def telemetry(self) -> Telemetry:
+        """The last there is."""
+        return self._reader.telemetry
+
+    @property
+    def torque(self) -> tuple[bool, ...]:
+        """Whether each joint's torque is believed on."""
+        return tuple(self._torque)
+
+    @property
+    def statistics(self) -> Statistics:
+        """Of the bus since it was opened."""
+        return self._bus.statistics
+
+    @property
+    def implausible(self) -> int:
+        """Readings that passed the checksum and were refused by the gate."""
+        return self._reader.implausible
+
+    def torque_on(self, speed: float) -> JointLimits:
+        """Switches the torque on where the arm stands, and returns the limits that goals are kept in.
+
+        Args:
+            speed: share of the robot's limits that may be used, in (0, 1].
+
+        Raises:
+            ArmFault: a servo did not take it; what was switched on was switched off again.
+        """
+        self.limits = joint_limits(self._robot, self._joints, speed)
+        before = tuple(self._torque)
+        self.armed = True
+        try:
+            goals = patiently(lambda: torque_on(self._bus, self._joints, self._robot.gains, self._robot.dead_man))
+        except HardwareError as error:
+            if not any(before):
+                self.safe_stop("torque_off")
+            raise ArmFault(_fault_of(error)) from error
+        self._envelope = Envelope(self.limits)
+        self.goal = np.array([joint.calibration.radians(goals[joint.id]) for joint in self._joints])
+        self._envelope.begin(self.goal)
+        self._sent = self._clock.now()
+        self._torque = [True] * len(self._joints)
+        self._watch.begin()
+        return self.limits
+
+    def read(self) -> bool:
+        """One cycle's telemetry; whether every servo answered. A silent one keeps its last reading for a few cycles.
+
+        Raises:
+            ArmFault: a servo has been silent or implausible for longer, or the port is gone; where a torque is on, also
+                what the servos tell of: load, heat, supply, a stuck encoder.
+        """
+        complete = self._reader.read()
+        self.warnings = self._watch.warnings(self.telemetry)
+        if any(self._torque):
+            fault = self._watch.fault(self.telemetry, self.goal)
+            if fault is not None:
+                raise ArmFault(fault)
+        return complete
+
+    def inspect(self) -> None:
+        """Asks a servo whether its torque is still as it was left: one a call, first those that have been silent.
+
+        Raises:
+            ArmFault: a servo has lost it: a sagging supply has reset it, most likely.
+        """
+        index = self._next_to_inspect()
+        if not self._torque[index]:
+            return
+        try:
+            on = bool(self._bus.read(self._joints[index].id, "torque_enable"))
+        except Disconnected as error:
+            raise ArmFault(_fault_of(error)) from error
+        except HardwareError:
+            return  # silence is counted where telemetry is read
+        if not on:
+            self._torque[index] = False
+            raise ArmFault(self.reset_fault())
+
+    def reset_fault(self) -> Fault:
+        """The fault that some joints have lost their torque."""
+        lost = [joint.name for joint, on in zip(self._joints, self._torque, strict=True) if not on]
+        return Fault(FaultKind.BROWN_OUT, f"{', '.join(lost)} lost torque without being told to: the servos were reset")
+
+    def send(self, goal: FloatArray) -> None:
+        """Hands `goal`, shape (n,) [rad], to the servos, within the range and the speed, whatever is asked.
+
+        Raises:
+            ArmFault: it holds a value that is not finite, or the port is gone.
+        """
+        now = self._clock.now()
+        try:
+            allowed = self._envelope.allowed(goal, now - self._sent)
+        except ValueError as error:
+            raise ArmFault(Fault(FaultKind.COMMAND, str(error))) from error
+        self._sent, self.goal = now, allowed
+        try:
+            self._bus.sync_write("goal_position", self._ticks())
+        except HardwareError as error:
+            raise ArmFault(_fault_of(error)) from error
+
+    def safe_stop(self, end_state: EndState) -> dict[str, str]:
+        """Brings every servo into `end_state`, holding the last goal. Tries all of them and never raises.
+
+        Returns:
+            What could not be confirmed, by joint.
+        """
+        if end_state == "hold" and not any(self._torque):
+            return {}
+        unsafe = safe_stop(self._bus, self._joints, end_state, self._ticks())
+        for name, reason in unsafe.items():
+            _log.error("%s could not be brought into the end state %s: %s", name, end_state, reason)
+        for index, joint in enumerate(self._joints):
+            with contextlib.suppress(HardwareError):
+                self._torque[index] = bool(self._bus.read(joint.id, "torque_enable"))
+        return unsafe
+
+    def close(self) -> None:
+        """Gives the port back; the servos stay as they are. Never raises."""
+        try:
+            watchdogs_off(self._bus, self._joints)
+        except HardwareError as error:
+            _log.warning("the servos' watchdogs stay on: %s", error)
+        self._bus.close()
+
+    def _torque_now(self) -> list[bool]:
+        return [bool(self._bus.read(joint.id, "torque_enable")) for joint in self._joints]
+
+    def _next_to_inspect(self) -> int:
+        if self._reader.recovered:
+            return self._reader.recovered.pop()
+        self._inspected = (self._inspected + 1) % len(self._joints)
+        return self._inspected
+
+    def _ticks(self) -> dict[int, int]:
+        return {
+            joint.id: joint.calibration.ticks(goal)
+            for joint, goal in zip(self._joints, self.goal.tolist(), strict=True)
+        }
+
+
+def open_arm(robot: RobotDescription, calibration: Path, clock: Clock) -> Arm:
+    """The arm at `robot.port`, every check passed, torque as it was found. `calibration`: its file.
+
+    Raises:
+        HardwareError: the first thing that is not as it should be, and what helps.
+    """
+    bus = open_bus(robot, clock)
+    try:
+        return Arm(bus, robot, load_calibration(calibration), clock)
+    except BaseException:
+        bus.close()
+        raise
+
+
+def _fault_of(error: HardwareError) -> Fault:
+    kind = FaultKind.DISCONNECTED if isinstance(error, Disconnected) else FaultKind.SILENT
+    cause, _, _ = str(error).partition(";")  # what helps is said by the kind
+    return Fault(kind, cause)

@@ -1,0 +1,63 @@
+"""What can befall an arm, in words for the person beside it."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from hardware.errors import HardwareError
+
+
+class FaultKind(enum.Enum):
+    """The kinds of faults. Every one ends an episode; none is left without the operator."""
+
+    DISCONNECTED = "disconnected"
+    SILENT = "silent"
+    IMPLAUSIBLE = "implausible"
+    BROWN_OUT = "brown-out"
+    OVERLOAD = "overload"
+    OVERHEATED = "overheated"
+    VOLTAGE = "voltage"
+    SERVO = "servo"
+    STUCK = "stuck"
+    COMMAND = "command"
+    HOST = "host"
+
+
+_REMEDIES = {
+    FaultKind.DISCONNECTED: "plug the cable in again, check the supply, then start again: nothing turns the torque on",
+    FaultKind.SILENT: "check the supply and the cables, support the arm, then start again",
+    FaultKind.IMPLAUSIBLE: "check cable and ground; two servos with one id look like this too; then start again",
+    FaultKind.BROWN_OUT: "check the supply and its plug, support the arm, then start again",
+    FaultKind.OVERLOAD: "take the load off, move the joint by hand once the torque is off, then start again",
+    FaultKind.OVERHEATED: "let the arm rest with the torque off until it is below 45 deg C, then start again",
+    FaultKind.VOLTAGE: "check the supply under load, then start again",
+    FaultKind.SERVO: "switch the supply off and on, then start again",
+    FaultKind.STUCK: "free the joint or check its encoder (porl-robot scan reads it), then start again",
+    FaultKind.COMMAND: "what commands the arm is broken: see the log of the run",
+    FaultKind.HOST: "start again",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault: its kind and its cause. `remedy` says what clears it."""
+
+    kind: FaultKind
+    cause: str
+
+    @property
+    def remedy(self) -> str:
+        """What the operator is to do."""
+        return _REMEDIES[self.kind]
+
+    def __str__(self) -> str:
+        return f"{self.cause}; {self.remedy}"
+
+
+class ArmFault(HardwareError):
+    """The arm is in a fault. The message is its cause and its remedy."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(str(fault))
+        self.fault = fault

@@ -1,0 +1,132 @@
+"""Telemetry, one contiguous read a cycle, from servos that may miss a cycle or be misheard."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from hardware.arm.faults import ArmFault, Fault, FaultKind
+from hardware.arm.gate import Gate
+from hardware.arm.joint import Joint
+from hardware.arm.telemetry import Telemetry
+from hardware.bus import Bus, Reading
+from hardware.clock import Clock
+from hardware.errors import Disconnected, HardwareError
+
+SOFT_FAILURES = 3
+"""Cycles in a row that a servo fails before the arm is stopped; until then it stays at the last goal."""
+
+SILENCE = 0.1
+"""After so long without a word from any servo the arm is stopped [s]: then a cycle is a long time."""
+
+_FASTEST = 3.0
+"""A joint that is pushed, or falls, may be so many times as fast as it may be commanded to be."""
+
+_BLOCKS = (
+    ("present_position", "present_current"),
+    ("present_current", "present_temperature"),
+    ("present_load", "present_temperature"),
+    ("present_velocity", "present_temperature"),
+)
+"""Of Feetech, of Dynamixel with current, with load, and of both mixed: the first that all servos of an arm have."""
+
+_ALERT = "hardware alert"
+
+
+class Reader:
+    """Reads all joints of an arm.
+
+    Args:
+        velocity: fastest a joint may be commanded to be [rad/s].
+
+    Attributes:
+        telemetry: of the newest readings.
+        implausible: readings refused so far.
+        recovered: places of the servos that have failed and answer again.
+
+    Raises:
+        HardwareError: a servo has never answered.
+    """
+
+    def __init__(self, bus: Bus, joints: Sequence[Joint], velocity: float, clock: Clock) -> None:
+        self._bus, self._joints, self._clock = bus, joints, clock
+        self._ids = tuple(joint.id for joint in joints)
+        self._block = next(block for block in _BLOCKS if all(_has(joint, *block) for joint in joints))
+        self._gate = Gate(_FASTEST * velocity)
+        self._failures = dict.fromkeys(self._ids, 0)
+        self._readings: dict[int, tuple[float, Reading]] = {}
+        self.implausible = 0
+        self.recovered: set[int] = set()
+        for _ in range(SOFT_FAILURES):
+            self._read_once()
+            if len(self._readings) == len(self._ids):
+                break
+        else:
+            missing = ", ".join(joint.name for joint in joints if joint.id not in self._readings)
+            raise HardwareError(f"{missing} does not send telemetry; check its cable and the supply")
+        self.telemetry = self._made()
+
+    def read(self) -> bool:
+        """One cycle; whether every servo answered plausibly.
+
+        Raises:
+            ArmFault: the port is gone, a servo has failed in `SOFT_FAILURES` cycles in a row, or all for `SILENCE`.
+        """
+        try:
+            complaints = self._read_once()
+        except Disconnected as error:
+            raise ArmFault(Fault(FaultKind.DISCONNECTED, str(error).partition(";")[0])) from error
+        self.telemetry = self._made()
+        silence = self._clock.now() - max(moment for moment, _ in self._readings.values())
+        if len(complaints) == len(self._ids) and silence > SILENCE:
+            raise ArmFault(Fault(FaultKind.SILENT, f"no servo has answered for {silence:.2f} s"))
+        for joint in self._joints:
+            if self._failures[joint.id] == SOFT_FAILURES:
+                kind, words = complaints[joint.id]
+                raise ArmFault(Fault(kind, f"{joint} {words} for {SOFT_FAILURES} cycles"))
+        return not complaints
+
+    def _read_once(self) -> dict[int, tuple[FaultKind, str]]:
+        """Takes what is good; returns what is wrong, by id."""
+        found = self._bus.sync_read(self._ids, *self._block)
+        now = self._clock.now()
+        complaints = {}
+        for place, (id, joint) in enumerate(zip(self._ids, self._joints, strict=True)):
+            if id not in found:
+                complaints[id] = FaultKind.SILENT, "has not answered"
+            elif not self._gate.accepts(id, joint.position(found[id]), joint.velocity(found[id]), now):
+                self.implausible += 1
+                complaints[id] = FaultKind.IMPLAUSIBLE, "has reported what its joint cannot have done"
+            else:
+                self._readings[id] = now, found[id]
+                if self._failures[id]:
+                    self.recovered.add(place)
+            self._failures[id] = self._failures[id] + 1 if id in complaints else 0
+        return complaints
+
+    def _made(self) -> Telemetry:
+        readings = [(joint, self._readings[joint.id][1]) for joint in self._joints]
+        return Telemetry(
+            measured=min(moment for moment, _ in self._readings.values()),
+            position=np.array([joint.position(values) for joint, values in readings]),
+            velocity=np.array([joint.velocity(values) for joint, values in readings]),
+            load=np.array([joint.load(values) for joint, values in readings]),
+            voltage=np.array([joint.scaled(values, "present_voltage") for joint, values in readings]),
+            temperature=np.array([joint.scaled(values, "present_temperature") for joint, values in readings]),
+            current=np.array([joint.current(values) for joint, values in readings]),
+            flags=tuple(self._flags(joint, values) for joint, values in readings),
+        )
+
+    def _flags(self, joint: Joint, values: Reading) -> frozenset[str]:
+        if _ALERT not in values.faults:
+            return frozenset(values.faults)
+        try:
+            return frozenset(joint.servo.fault_names(self._bus.read(joint.id, "status")) or values.faults)
+        except HardwareError:
+            return frozenset(values.faults)
+
+
+def _has(joint: Joint, first: str, last: str) -> bool:
+    registers = joint.servo.registers
+    return first in registers and last in registers and registers[first].address < registers[last].address

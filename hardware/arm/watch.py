@@ -1,0 +1,135 @@
+"""Looks for faults in what an arm says of itself."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hardware.arm.faults import Fault, FaultKind
+from hardware.arm.telemetry import Telemetry
+from porl_robot.env import FloatArray
+
+WARM, HOT = 55.0, 65.0
+"""Of a servo [deg C]: warned of, and stopped at."""
+
+SAG = 0.8
+"""Share of the nominal supply below which a servo is about to reset."""
+
+FULL, FULL_FOR = 0.95, 0.08
+"""A joint whose servo gives so much of its duty for so long [s] is blocked: a free one has arrived by then."""
+
+_FROZEN, _SETTING_OUT, _AWAY = 0.002, 0.02, 0.06
+_FROZEN_FOR = 0.04
+"""A joint is stuck that has not moved by `_FROZEN` [rad] since its goal was `_SETTING_OUT` away, at least `_FROZEN_FOR`
+[s] ago, while the goal has gone on to be `_AWAY`."""
+
+_FLAGGED = {
+    "overload": (FaultKind.OVERLOAD, "is overloaded and has cut its torque"),
+    "overheat": (FaultKind.OVERHEATED, "has overheated and has cut its torque"),
+    "over-current": (FaultKind.OVERLOAD, "has drawn too much current and has cut its torque"),
+    "voltage": (FaultKind.VOLTAGE, "has a supply voltage outside its limits"),
+    "encoder": (FaultKind.SERVO, "reports a broken encoder"),
+    "electrical shock": (FaultKind.SERVO, "reports an electrical shock or a short"),
+}
+
+
+class Watch:
+    """Judges one cycle after the other.
+
+    Args:
+        names: of the joints.
+        supply: nominal [V].
+    """
+
+    def __init__(self, names: tuple[str, ...], supply: float) -> None:
+        self._names, self._supply = names, supply
+        self._still: FloatArray | None = None
+        self._full_since: float | None = None
+        self._reported: FaultKind | None = None
+
+    def fault(self, telemetry: Telemetry, goal: FloatArray) -> Fault | None:
+        """A fault, or None; what the servos report must be there in two cycles in a row.
+
+        Args:
+            goal: what the servos are to reach with their torque on, shape (n,) [rad].
+        """
+        reported = self._flagged(telemetry) or self._hot(telemetry) or self._sagging(telemetry)
+        before, self._reported = self._reported, None if reported is None else reported.kind
+        # A single byte of noise that passed a checksum is not to end an episode.
+        if reported is not None and reported.kind is before:
+            return reported
+        return self._overloaded(telemetry) or self._stuck(telemetry, goal)
+
+    def warnings(self, telemetry: Telemetry) -> tuple[str, ...]:
+        """What the operator should know before it becomes a fault."""
+        warm = np.flatnonzero(telemetry.temperature >= WARM)
+        return tuple(f"{self._names[i]} is warmer than {WARM:.0f} deg C; the arm stops at {HOT:.0f}" for i in warm)
+
+    def begin(self) -> None:
+        """Forgets the motion so far."""
+        self._still = self._full_since = None
+
+    def _flagged(self, telemetry: Telemetry) -> Fault | None:
+        for name, flags in zip(self._names, telemetry.flags, strict=True):
+            for flag in sorted(flags):
+                kind, words = _FLAGGED.get(flag, (FaultKind.SERVO, f"reports '{flag}'"))
+                return Fault(kind, f"{name} {words}")
+        return None
+
+    def _hot(self, telemetry: Telemetry) -> Fault | None:
+        hottest = int(np.argmax(telemetry.temperature))
+        if telemetry.temperature[hottest] < HOT:
+            return None
+        return Fault(
+            FaultKind.OVERHEATED,
+            f"{self._names[hottest]} is at {telemetry.temperature[hottest]:.0f} deg C of {HOT:.0f}",
+        )
+
+    def _sagging(self, telemetry: Telemetry) -> Fault | None:
+        lowest = int(np.argmin(telemetry.voltage))
+        if telemetry.voltage[lowest] >= SAG * self._supply:
+            return None
+        return Fault(
+            FaultKind.VOLTAGE,
+            f"{self._names[lowest]} gets {telemetry.voltage[lowest]:.1f} V of {self._supply:g} V: the supply sags",
+        )
+
+    def _overloaded(self, telemetry: Telemetry) -> Fault | None:
+        load = np.abs(telemetry.load)
+        hardest = int(np.argmax(load))
+        if load[hardest] < FULL:
+            self._full_since = None
+            return None
+        if self._full_since is None:
+            self._full_since = telemetry.measured
+        if telemetry.measured - self._full_since < FULL_FOR:
+            return None
+        return Fault(
+            FaultKind.OVERLOAD,
+            f"{self._names[hardest]} has given {100 * load[hardest]:.0f} % of its drive for {FULL_FOR} s",
+        )
+
+    def _stuck(self, telemetry: Telemetry, goal: FloatArray) -> Fault | None:
+        """Whether a goal has run away from a position that does not change at all.
+
+        Where a joint turns round, its position stands for a moment as well, but the goal comes nearer then.
+        """
+        error, now = np.abs(goal - telemetry.position), telemetry.measured
+        if self._still is None:
+            self._still, self._error = telemetry.position.copy(), error
+            self._since = np.full(len(self._names), now)
+            return None
+        moved = np.abs(telemetry.position - self._still) > _FROZEN
+        self._still = np.where(moved, telemetry.position, self._still)
+        self._error = np.where(moved, error, np.minimum(error, self._error))
+        away = error - self._error
+        self._since = np.where(away > _SETTING_OUT, self._since, now)
+        frozen = now - self._since
+        stuck = np.flatnonzero((away > _AWAY) & (frozen > _FROZEN_FOR))
+        if not len(stuck):
+            return None
+        joint = int(stuck[0])
+        return Fault(
+            FaultKind.STUCK,
+            f"{self._names[joint]} has not moved for {frozen[joint]:.2f} s while its goal went {away[joint]:.2f} rad: "
+            "blocked, or its encoder is stuck",
+        )

@@ -1,0 +1,1 @@
+"""Calibrating an arm: swept by hand, checked, written, stored."""

@@ -1,0 +1,1 @@
+"""The process that owns the port, and how others talk to it."""

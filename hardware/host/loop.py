@@ -1,0 +1,214 @@
+"""The bus loop: orders in, telemetry, faults, goals out, report."""
+
+from __future__ import annotations
+
+import logging
+import math
+
+from hardware.arm.driver import Arm
+from hardware.arm.faults import ArmFault, Fault, FaultKind
+from hardware.clock import Clock
+from hardware.description import RobotDescription
+from hardware.host.channel import HostEnd
+from hardware.host.conduct import DEAF, Conduct
+from hardware.host.json_codec import MessageError
+from hardware.host.messages import (
+    BusCounts,
+    Close,
+    FaultReport,
+    Follow,
+    Hold,
+    HostState,
+    HostStatistics,
+    Order,
+    Report,
+    Stop,
+    TorqueOn,
+)
+from hardware.host.owner import Owner
+from hardware.host.spread import Samples, spread
+
+_log = logging.getLogger(__name__)
+_STATISTICS_EVERY = 0.5
+"""Percentiles are taken anew after so long [s]."""
+
+
+class Loop:
+    """Runs until the arm is safe and the robot process has closed it or has ended.
+
+    Args:
+        arm: brought up, torque as it was found.
+    """
+
+    def __init__(self, arm: Arm, robot: RobotDescription, end: HostEnd, owner: Owner, clock: Clock) -> None:
+        self._arm, self._robot, self._end, self._owner, self._clock = arm, robot, end, owner, clock
+        self._conduct = Conduct(robot.dead_man)
+        self._accepted = 0
+        self._leave_asked = False
+        self._lateness, self._cycles, self._ages = Samples(), Samples(), Samples()
+        self._statistics, self._statistics_due = self._count(), 0.0
+        self._slow: tuple[str, ...] = ()
+
+    def leave(self) -> None:
+        """Asks for a stop and the end of the loop; may be called by a signal handler."""
+        self._leave_asked = True
+
+    def run(self) -> None:
+        """Cycles at the robot's rate."""
+        try:
+            self._tick()
+        except BaseException:
+            if self._arm.armed:
+                self._arm.safe_stop(self._robot.dead_man.end_state)
+            raise
+
+    def _tick(self) -> None:
+        period, tick = 1.0 / self._robot.bus_hz, self._clock.now()
+        while not self._conduct.over:
+            self._lateness.add(self._clock.now() - tick)
+            self._cycle()
+            # A cycle that took longer than its period is not made up for: the ticks it covered are skipped.
+            tick += period * max(1, math.ceil((self._clock.now() - tick) / period))
+            self._clock.sleep_until(tick)
+
+    def _cycle(self) -> None:
+        self._hear()
+        begun = self._clock.now()
+        if not self._conduct.disconnected:
+            self._lead(self._listen())
+        self._cycles.add(self._clock.now() - begun)
+        self._end.report(self._report())
+
+    def _hear(self) -> None:
+        now = self._clock.now()
+        if self._leave_asked:
+            self._conduct.leave(now)
+        if self._owner.gone:
+            self._conduct.owner_gone(now)
+        try:
+            orders = self._end.orders()
+        except MessageError as error:
+            _log.error("%s", error)
+            self._fail(Fault(FaultKind.COMMAND, f"the arm host was told nonsense ({error})"))
+            return
+        for index, order in enumerate(orders):
+            # Of several waypoints that arrived at once only the newest counts.
+            if isinstance(order, Follow) and any(isinstance(later, Follow) for later in orders[index + 1 :]):
+                continue
+            self._obey(order)
+
+    def _obey(self, order: Order) -> None:
+        now, carried_out = self._clock.now(), True
+        self._ages.add(max(now - order.sent, 0.0))
+        match order:
+            case TorqueOn():
+                carried_out = self._torque_on(order.speed)
+            case Follow():
+                carried_out = self._follow(order)
+            case Hold():
+                self._conduct.hold(now)
+            case Stop():
+                self._conduct.stop(now)
+            case Close():
+                self._conduct.leave(now)
+        if carried_out:
+            self._accepted = order.sequence
+
+    def _follow(self, order: Follow) -> bool:
+        try:
+            return self._conduct.follow(order, self._clock.now())
+        except ValueError as error:
+            self._fail(Fault(FaultKind.COMMAND, str(error)))
+            return False
+
+    def _torque_on(self, speed: float) -> bool:
+        if self._conduct.state is not HostState.DISARMED:
+            return self._conduct.state is HostState.HOLDING
+        try:
+            limits = self._arm.torque_on(speed)
+        except ArmFault as error:
+            self._fail(error.fault)
+            return False
+        self._conduct.arm(limits, self._arm.goal, self._clock.now())
+        return True
+
+    def _listen(self) -> bool:
+        """Reads the arm; whether every servo was heard, healthy or not."""
+        try:
+            return self._arm.read()
+        except ArmFault as error:
+            self._fail(error.fault)
+            return error.fault.kind not in DEAF
+
+    def _lead(self, heard: bool) -> None:
+        """Sends the goal of this cycle; the arm stays at the last one where not every servo was `heard`."""
+        now = self._clock.now()
+        goal = self._conduct.goal(now)
+        if goal is None:
+            return
+        try:
+            if heard:
+                self._arm.send(goal)
+                if self._conduct.fault is None:
+                    self._arm.inspect()
+        except ArmFault as error:
+            self._fail(error.fault)
+        if self._conduct.end_state_due(now):
+            self._settle()
+
+    def _settle(self) -> None:
+        """Into the end state. The stop also finds out who has lost its torque."""
+        self._arm.safe_stop(self._robot.dead_man.end_state)
+        self._conduct.end_state_reached()
+        if self._robot.dead_man.end_state == "hold" and not all(self._arm.torque):
+            self._conduct.explain(self._arm.reset_fault())
+
+    def _fail(self, fault: Fault) -> None:
+        if self._conduct.fault is not None:
+            return
+        _log.error("fault: %s", fault)
+        self._conduct.fail(fault, self._arm.telemetry.position, self._clock.now())
+        if self._conduct.end_state_due(self._clock.now()):
+            # A stop on a broken bus takes a while: what happened is told first.
+            self._end.report(self._report())
+            self._settle()
+
+    def _report(self) -> Report:
+        telemetry, fault = self._arm.telemetry, self._conduct.fault
+        now = self._clock.now()
+        if now >= self._statistics_due:
+            self._statistics, self._statistics_due = self._count(), now + _STATISTICS_EVERY
+            self._slow = self._slowness()
+        return Report(
+            state=self._conduct.state,
+            accepted=self._accepted,
+            measured=telemetry.measured,
+            position=tuple(telemetry.position.tolist()),
+            velocity=tuple(telemetry.velocity.tolist()),
+            commanded=tuple(self._arm.goal.tolist()),
+            load=tuple(telemetry.load.tolist()),
+            voltage=tuple(telemetry.voltage.tolist()),
+            temperature=tuple(telemetry.temperature.tolist()),
+            current=tuple(telemetry.current.tolist()),
+            torque=self._arm.torque,
+            fault=None if fault is None else FaultReport(fault.kind.value, fault.cause, fault.remedy),
+            warnings=(*self._arm.warnings, *self._slow),
+            statistics=self._statistics,
+        )
+
+    def _slowness(self) -> tuple[str, ...]:
+        rate = self._robot.bus_hz
+        if self._statistics.cycle.median <= 1e3 / rate:
+            return ()
+        return (f"a bus cycle takes longer than robot.bus_hz={rate:g} allows: see latency in docs/hardware.md",)
+
+    def _count(self) -> HostStatistics:
+        bus = self._arm.statistics
+        return HostStatistics(
+            round_trip=spread(list(bus.round_trips), bus.requests),
+            cycle=self._cycles.spread(),
+            lateness=self._lateness.spread(),
+            command_age=self._ages.spread(),
+            bus=BusCounts(bus.requests, bus.retries, bus.checksum_errors, bus.timeouts, bus.rejected),
+            implausible=self._arm.implausible,
+        )

@@ -1,0 +1,194 @@
+"""The reach task on an arm behind a serial port."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import numpy as np
+
+from hardware.arm.limits import with_ranges
+from hardware.calibration import load_calibration
+from hardware.description import RobotDescription
+from hardware.errors import HardwareError
+from hardware.host.client import HostClient
+from hardware.host.messages import HostState, Report
+from hardware.identity import calibration_file, require_same_arm
+from hardware.manifest import read_manifest
+from hardware.reach_env import ReachEnv
+from porl_robot.env import Command, FloatArray, RobotState
+from porl_robot.safety import JointLimits, joint_chain
+from porl_robot.supervision import ArmingCard, Fault
+
+_log = logging.getLogger(__name__)
+
+SPEED_CAP = 0.3
+"""Share of its limits that a real arm may use, and that any arm uses between episodes."""
+
+STALE = 0.3
+"""Measurements older than this end an episode [s]: the host, which knows why, speaks up before."""
+
+_LATE = 0.01
+_ARRIVED = 1e-6
+_SETTLED = 0.03
+_SETTLING = 1.0
+
+
+class SerialReach(ReachEnv):
+    """The arm at `robot.port`, in real time, through the arm host.
+
+    A real arm has to be armed by an operator and uses at most `SPEED_CAP` of its limits; a virtual arm arms itself.
+
+    Args:
+        robot: the arm; its port is opened and its checks are run.
+        speed: share of the arm's velocity, acceleration and jerk limits that may be used, in (0, 1].
+
+    Raises:
+        UserError: the arm is not what it is taken for, or cannot be reached. Its torque stays as it was.
+    """
+
+    real_time = True
+
+    def __init__(self, robot: RobotDescription, speed: float = 1.0) -> None:
+        port = require_same_arm(robot)
+        virtual, calibration = read_manifest(port) is not None, calibration_file(port)
+        self.arming_needed = not virtual
+        self._robot, self._speed = robot, speed if virtual else min(speed, SPEED_CAP)
+        self._host = HostClient(with_ranges(robot), calibration)
+        try:
+            reachable = np.array(self._host.started.lower), np.array(self._host.started.upper)
+            super().__init__(robot, reachable, self._speed)
+            self._calibration = load_calibration(calibration)
+        except BaseException:
+            self._host.close()
+            raise
+        slow = min(self._speed, SPEED_CAP) / self._speed
+        own = self.limits
+        self._between_episodes = joint_chain(
+            JointLimits(own.names, *reachable, slow * own.velocity, slow * own.acceleration, slow * own.jerk)
+        )
+        self._clock = self._host.clock
+        self._heard = self._host.report()
+        self._died: HardwareError | None = None
+        self._leading = False
+        self._commanded = self._standing()
+        self._due = self._sent = self._clock.now()
+        self._warned: set[str] = set()
+
+    def arming_card(self) -> ArmingCard:
+        report, calibration = self._look(), self._calibration
+        degrees = zip(self.kinematics.names, np.degrees(report.position), strict=True)
+        ends = zip(self.kinematics.names, np.degrees(self.limits.lower), np.degrees(self.limits.upper), strict=True)
+        return ArmingCard(
+            self._robot.name,
+            (
+                ("port", f"{self._robot.port} (serial number {calibration.serial})"),
+                ("calibration", f"{calibration.date}, {calibration.hash[:12]}"),
+                ("pose", ", ".join(f"{name} {angle:.0f}" for name, angle in degrees) + " deg"),
+                ("limits", ", ".join(f"{name} {low:.0f} to {high:.0f}" for name, low, high in ends) + " deg"),
+                ("speed", f"{100 * self._speed:.0f} % of {self._robot.velocity:g} rad/s"),
+                ("supply", f"{min(report.voltage):.1f} V"),
+                ("host", self._host.started.scheduling),
+            ),
+        )
+
+    def arm(self) -> None:
+        self._host.torque_on(self._speed)
+        self._commanded = self._standing()
+
+    def robot_state(self) -> RobotState:
+        report = self._look()
+        return RobotState(
+            position=np.array(report.position),
+            velocity=np.array(report.velocity),
+            commanded=self._commanded if self._leading else self._standing(),
+            timestamp=report.measured,
+            age=self._host.age(report),
+            temperature=np.array(report.temperature),
+            voltage=np.array(report.voltage),
+        )
+
+    def hold(self) -> None:
+        self._leading, self._sent = False, self._clock.now()
+        try:
+            self._host.hold()
+        except HardwareError as error:
+            self._died = self._died or error
+
+    def close(self) -> None:
+        self._host.close()
+
+    def _move_to(self, pose: FloatArray) -> None:
+        if not self.arming_needed and self._look().state is HostState.DISARMED:
+            self.arm()
+        self._due = self._clock.now()
+        while not np.array_equal(self.robot_state().commanded.values, pose):
+            self.attend()
+            asked = Command.at_rest(self.command_space, pose)
+            verdict = self._between_episodes(asked, self.robot_state(), self.dt)
+            if verdict.fault is not None:
+                raise HardwareError(f"the arm could not be led to the start of the episode: {verdict.fault}")
+            self._send(verdict.command)
+            self._wait_for_tick()
+        self._settle(pose)
+
+    def _send(self, command: Command) -> None:
+        self._sent = self._clock.now()
+        self._commanded, self._leading = command, True
+        try:
+            self._host.follow(command, self.dt)
+        except HardwareError as error:
+            self._died = self._died or error
+
+    def _wait_for_tick(self) -> None:
+        # Small delays do not shift the ticks; a period that began late is a whole one all the same.
+        begun = self._due if self._sent - self._due < _LATE else self._sent
+        self._due = begun + self.dt
+        remaining = self._due - self._clock.now()
+        if remaining > 0.0:
+            self._sleep(self._clock.real(remaining))
+
+    def _now(self) -> float:
+        return self._clock.now()
+
+    def _robot_fault(self) -> Fault | None:
+        report = self._look()
+        if self._died is not None:
+            return Fault(str(self._died), "look at the arm, then start again")
+        if report.fault is not None:
+            return Fault(report.fault.cause, report.fault.remedy)
+        if report.state in (HostState.STOPPING, HostState.STOPPED):
+            silence = self._robot.dead_man.stop_after
+            return Fault(f"no command came for {silence:g} s, so the arm stopped", "start again")
+        if self._host.age(report) > STALE:
+            return Fault(f"the joints were last read {self._host.age(report):.2f} s ago", "start again")
+        return None
+
+    def _settle(self, pose: FloatArray) -> None:
+        """Lets the goal arrive at `pose` (n,), and the arm come to rest there."""
+        self._wait_until(lambda report: np.allclose(report.commanded, pose, atol=_ARRIVED), 2 * self.dt)
+        self.hold()
+        self._wait_until(lambda report: np.abs(report.velocity).max() < _SETTLED, _SETTLING)
+        self._due = self._clock.now()
+
+    def _wait_until(self, done: Callable[[Report], bool], longest: float) -> None:
+        deadline = self._clock.now() + longest
+        while not done(self._look()) and self._clock.now() < deadline:
+            self.attend()
+            self._sleep(self._clock.real(1.0 / self._robot.bus_hz))
+
+    def _look(self) -> Report:
+        """The newest report; where the host has died, its last one."""
+        try:
+            self._heard = self._host.report()
+        except HardwareError as error:
+            self._died = self._died or error
+        for warning in self._heard.warnings:
+            if warning not in self._warned:
+                self._warned.add(warning)
+                _log.warning("%s", warning)
+        return self._heard
+
+    def _standing(self) -> Command:
+        """Rest at the goal that the servos have."""
+        return Command.at_rest(self.command_space, np.array(self._heard.commanded))

@@ -1,0 +1,103 @@
+"""Faults are seen in what the servos say, and nothing else is taken for one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from hardware.arm.faults import ArmFault, Fault, FaultKind
+from hardware.arm.telemetry import Telemetry
+from hardware.arm.watch import Watch
+
+NAMES = ("pan", "lift")
+ZERO = np.zeros(2)
+WELL = Telemetry(0.0, ZERO, ZERO, ZERO, np.full(2, 12.0), np.full(2, 30.0), ZERO, (frozenset(), frozenset()))
+
+
+def watch() -> Watch:
+    return Watch(NAMES, 12.0)
+
+
+def test_a_healthy_arm_has_no_fault() -> None:
+    assert watch().fault(WELL, ZERO) is None and watch().warnings(WELL) == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "words"),
+    [
+        ({"flags": (frozenset(), frozenset({"overload"}))}, FaultKind.OVERLOAD, "lift is overloaded"),
+        ({"flags": (frozenset({"encoder"}), frozenset())}, FaultKind.SERVO, "pan reports a broken encoder"),
+        ({"temperature": np.array([30.0, 65.0])}, FaultKind.OVERHEATED, "lift is at 65 deg C"),
+        ({"voltage": np.array([9.0, 12.0])}, FaultKind.VOLTAGE, "pan gets 9.0 V of 12 V"),
+    ],
+)
+def test_fault(change: dict[str, object], kind: FaultKind, words: str) -> None:
+    own = watch()
+    assert own.fault(replace(WELL, **change), ZERO) is None
+    assert own.fault(WELL, ZERO) is None
+    assert own.fault(replace(WELL, **change), ZERO) is None
+    found = own.fault(replace(WELL, **change), ZERO)
+    assert found is not None and found.kind is kind and words in str(found) and found.remedy in str(found)
+
+
+def test_warm_servos_are_told_of_before_they_stop_the_arm() -> None:
+    warm = replace(WELL, temperature=np.array([55.0, 30.0]))
+    own = watch()
+    assert own.fault(warm, ZERO) is None
+    assert own.warnings(warm) == ("pan is warmer than 55 deg C; the arm stops at 65",)
+
+
+def test_a_servo_that_gives_all_it_has_is_overloaded_after_a_moment() -> None:
+    own, pressed = watch(), replace(WELL, load=np.array([0.0, -0.97]))
+    for now in (0.0, 0.05):
+        assert own.fault(replace(pressed, measured=now), ZERO) is None
+    found = own.fault(replace(pressed, measured=0.09), ZERO)
+    assert found is not None and found.kind is FaultKind.OVERLOAD and "lift has given 97 %" in found.cause
+    own.begin()
+    assert own.fault(replace(pressed, measured=0.1), ZERO) is None
+    assert own.fault(replace(WELL, measured=0.15), ZERO) is None
+    assert own.fault(replace(pressed, measured=0.2), ZERO) is None
+
+
+def led(own: Watch, position_speed: float, goal_speed: float, seconds: float) -> tuple[Fault | None, float]:
+    """The first fault while goal and position of pan move at these speeds, and when."""
+    for now in np.arange(0.0, seconds, 0.01):
+        moved = replace(WELL, measured=now, position=np.array([position_speed * now, 0.0]))
+        found = own.fault(moved, np.array([goal_speed * now, 0.0]))
+        if found is not None:
+            return found, now
+    return None, seconds
+
+
+def test_a_joint_that_stays_while_its_goal_goes_is_stuck_within_a_tenth_of_a_second() -> None:
+    found, after = led(watch(), 0.0, 1.0, 1.0)
+    assert found is not None and found.kind is FaultKind.STUCK and "pan" in found.cause
+    assert after <= 0.1
+
+
+def test_a_joint_that_lags_or_rests_is_not_stuck() -> None:
+    assert led(watch(), 0.3, 1.0, 1.0)[0] is None
+    assert led(watch(), 0.0, 0.0, 1.0)[0] is None
+
+
+def test_a_joint_that_turns_round_is_not_stuck() -> None:
+    own = watch()
+    for now in np.arange(0.0, 0.4, 0.01):
+        goal = 0.05 - abs(now - 0.2) if now > 0.15 else now - 0.15
+        moved = replace(WELL, measured=now, position=np.array([-0.1 * (now - 0.2) ** 2, 0.0]))
+        assert own.fault(moved, np.array([0.3 * goal, 0.0])) is None
+
+
+def test_motion_before_a_new_beginning_does_not_count() -> None:
+    own = watch()
+    led(own, 0.0, 1.0, 0.06)
+    own.begin()
+    assert own.fault(replace(WELL, measured=1.0), np.array([0.5, 0.0])) is None
+
+
+def test_every_kind_has_a_remedy() -> None:
+    for kind in FaultKind:
+        message = str(ArmFault(Fault(kind, "cause")))
+        assert message.startswith("cause; ") and "\n" not in message
