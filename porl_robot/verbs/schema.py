@@ -107,7 +107,9 @@ class FinetuneKeys(Common):
     steps: int = _key("environment steps in all, the pre-sample included", 10000, least=1)
     eval_every: int = _key("environment steps between evaluations and checkpoints", 1000, least=1)
     eval_episodes: int = _key("episodes of each evaluation, on the same starts throughout", 50, least=1)
-    final_episodes: int = _key("fresh episodes for the final figure", 200, least=1)
+    final_episodes: int | None = _key(
+        "fresh episodes for the final figure; left out, 200, or on an arm as many as eval_episodes", None, least=1
+    )
     resume: str | None = _key("out folder of a run to go on with; only steps and arm may be given beside it", None)
     arm: str | None = _key(_ARM, None)
 
