@@ -13,6 +13,7 @@ from hardware.description import RobotDescription
 from hardware.reach_env import ReachEnv
 from porl_robot.env import Command, FloatArray, RobotState
 from porl_robot.errors import UsageError
+from sim.identify.transmission import Transmission
 
 _TICK = math.tau / TICKS_PER_TURN
 _DELAY = 0.02
@@ -26,7 +27,8 @@ class SerialTwin(ReachEnv):
 
     As behind the wire, goals lead from command to command within the period and reach the servos once per bus cycle, in
     ticks and late; positions and velocities come back in ticks, one bus cycle old. Unlike there, an episode begins by
-    setting the state: the start poses are the same, the way to them takes no time.
+    setting the state: the start poses are the same, the way to them takes no time. A model that was identified adds
+    its arm's delay and backlash.
 
     Args:
         robot: the arm; its port is not touched.
@@ -44,6 +46,7 @@ class SerialTwin(ReachEnv):
         self._qpos, self._dof = self._model.jnt_qposadr[joints], self._model.jnt_dofadr[joints]
         self._cycles = _whole(robot.bus_hz / self.control_hz, f"robot.bus_hz={robot.bus_hz:g}", self.control_hz)
         self._substeps = _whole(1.0 / (robot.bus_hz * self._model.opt.timestep), "the model's timestep", robot.bus_hz)
+        self._transmission = Transmission(self._model)
         self._late = round(_DELAY * robot.bus_hz)
         self._move_to(self.task.centre)
 
@@ -60,6 +63,7 @@ class SerialTwin(ReachEnv):
         self._data.qpos[self._qpos] = pose
         self._commanded = self._reached = Command.at_rest(self.command_space, pose.copy())
         self._underway = deque([pose] * self._late)
+        self._transmission.reset(pose)
         for _ in range(round(_SETTLING * self.control_hz)):
             self._wait_for_tick()
 
@@ -70,8 +74,7 @@ class SerialTwin(ReachEnv):
         for cycle in range(1, self._cycles + 1):
             self._listen()
             self._underway.append(between(self._reached, self._commanded, self.dt, cycle / self._cycles))
-            self._data.ctrl[:] = self._in_ticks(self._underway.popleft())
-            mujoco.mj_step(self._model, self._data, self._substeps)
+            self._transmission.run(self._data, self._in_ticks(self._underway.popleft()), self._substeps)
         self._reached = self._commanded
 
     def _listen(self) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from porl_robot.env import FloatArray
 from porl_robot.errors import UserError
 from porl_robot.files import replace_file
-from sim.identify import drive, parameters
+from sim.identify import parameters, transmission
 from sim.identify.parameters import NAMES
 
 _ORIGIN = "identified"
@@ -36,8 +36,8 @@ class ModelFile:
             self.model = self._spec.compile()
             self.servos = parameters.servos(self.model, names)
             self._delay, self._backlash = (
-                drive.numeric(self.model, drive.DELAY),
-                drive.numeric(self.model, drive.BACKLASH),
+                transmission.numeric(self.model, transmission.DELAY),
+                transmission.numeric(self.model, transmission.BACKLASH),
             )
         except ValueError as error:
             raise UserError(f"robot.model {path}: {str(error).splitlines()[0]}") from error
@@ -72,8 +72,8 @@ class ModelFile:
         delay, backlash = self._delay.copy(), self._backlash.copy()
         actuators = [servo.actuator for servo in self.servos]
         delay[actuators], backlash[actuators] = fitted[:, _DELAY], fitted[:, _BACKLASH]
-        _set_numeric(spec, drive.DELAY, delay)
-        _set_numeric(spec, drive.BACKLASH, backlash)
+        _set_numeric(spec, transmission.DELAY, delay)
+        _set_numeric(spec, transmission.BACKLASH, backlash)
         _set_text(spec, _ORIGIN, origin)
         try:
             spec.compile()

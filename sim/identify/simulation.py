@@ -112,7 +112,7 @@ def delayed(time: FloatArray, goals: FloatArray, edges: FloatArray, delay: Float
 
 
 def played(goals: FloatArray, backlash: FloatArray) -> FloatArray:
-    """Goals (K, S, n) after a play of whole width `backlash` (K, n), as in `Drive`. Shape (K, S, n)."""
+    """Goals (K, S, n) after a play of whole width `backlash` (K, n), as in `Transmission`. Shape (K, S, n)."""
     half = (backlash / 2)[:, None]
     lower, upper = goals - half, goals + half
     out = np.empty_like(goals)

@@ -84,19 +84,23 @@ def refused(outcome, code, says, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ([], "robot.port=... is missing: expected the port of the arm to excite"),
+        ([], "robot=... is missing; there are "),
+        (["robot=so101"], "robot.port=... is missing: expected the port of the arm to excite"),
         (["robot=so100x"], "robot=so100x: no such robot; there are "),
         (["robots=so101"], "robots=so101: unknown key robots; did you mean robot"),
-        (["robot.prt=x"], "robot.prt=x: unknown key robot.prt; did you mean robot.port"),
-        (["seed=-1", "log=x"], "seed=-1: expected a whole number of at least 0"),
-        (["seed=one", "log=x"], "seed=one: expected a whole number"),
-        (["log="], "log=: expected text or null"),
-        (["log=x", "robot.port=/dev/ttyACM0"], "robot.port=/dev/ttyACM0: log=x is fitted without an arm"),
-        (["log=x", "robot.model=none.xml"], "robot.model 'none.xml': no such file"),
-        (["log=x", "robot.bus_hz=0"], "robot.bus_hz 0"),
-        (["log=x", "robot.gains.p=soft"], "robot.gains"),
-        (["log=x", "arm=perhaps"], "arm=perhaps: expected yes"),
-        (["log=x", "safety.speed=2"], "safety.speed=2"),
+        (["robot=so101", "robot.prt=x"], "robot.prt=x: unknown key robot.prt; did you mean robot.port"),
+        (["robot=so101", "seed=-1", "log=x"], "seed=-1: expected a whole number of at least 0"),
+        (["robot=so101", "seed=one", "log=x"], "seed=one: expected a whole number"),
+        (["robot=so101", "log="], "log=: expected text or null"),
+        (
+            ["robot=so101", "log=x", "robot.port=/dev/ttyACM0"],
+            "robot.port=/dev/ttyACM0: log=x is fitted without an arm",
+        ),
+        (["robot=so101", "log=x", "robot.model=none.xml"], "robot.model 'none.xml': no such file"),
+        (["robot=so101", "log=x", "robot.bus_hz=0"], "robot.bus_hz 0"),
+        (["robot=so101", "log=x", "robot.gains.p=soft"], "robot.gains"),
+        (["robot=so101", "log=x", "arm=perhaps"], "arm=perhaps: expected yes"),
+        (["robot=so101", "log=x", "safety.speed=2"], "safety.speed=2"),
     ],
     ids=lambda given: " ".join(given) if isinstance(given, list) else "",
 )
@@ -112,16 +116,16 @@ def test_a_model_of_something_else_is_refused(cli, tmp_path, log):
     model = tmp_path / "box.xml"
     model.write_text("<mujoco><worldbody><body><joint/><geom size='.1'/></body></worldbody></mujoco>")
     says = f"robot.model {model}: has no hinge 'shoulder_pan', which robot.joints names"
-    refused(cli("identify", f"robot.model={model}", f"log={log}"), 1, says, tmp_path)
+    refused(cli("identify", "robot=so101", f"robot.model={model}", f"log={log}"), 1, says, tmp_path)
 
 
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["log=none.npz"], "log=none.npz: no such file"),
-        (["log=."], "log=.: is a folder"),
-        (["log={log}", "robot=light"], "is of robot=so101; expected robot=light"),
-        (["log={log}", "robot.gains.p=32"], "was recorded under Gains(p=16"),
+        (["robot=so101", "log=none.npz"], "log=none.npz: no such file"),
+        (["robot=so101", "log=."], "log=.: is a folder"),
+        (["robot=light", "log={log}"], "is of robot=so101; expected robot=light"),
+        (["robot=so101", "log={log}", "robot.gains.p=32"], "was recorded under Gains(p=16"),
     ],
 )
 def test_recordings_of_something_else_are_refused(cli, tmp_path, log, arguments, says):
@@ -130,7 +134,7 @@ def test_recordings_of_something_else_are_refused(cli, tmp_path, log, arguments,
 
 def test_a_damaged_recording_is_refused(cli, tmp_path, log):
     log.write_bytes(log.read_bytes()[:5000])
-    refused(cli("identify", f"log={log}"), 1, "no recording that can be read", tmp_path)
+    refused(cli("identify", "robot=so101", f"log={log}"), 1, "no recording that can be read", tmp_path)
 
 
 def test_a_recording_with_gaps_in_its_values_is_refused(cli, tmp_path, recording, log):
@@ -139,13 +143,18 @@ def test_a_recording_with_gaps_in_its_values_is_refused(cli, tmp_path, recording
         recording.save(log)
     finally:
         recording.position[3, 2] = 0.0
-    refused(cli("identify", f"log={log}"), 1, "position is not finite in 1 samples, first in sample 3", tmp_path)
+    refused(
+        cli("identify", "robot=so101", f"log={log}"),
+        1,
+        "position is not finite in 1 samples, first in sample 3",
+        tmp_path,
+    )
 
 
 def test_nothing_is_overwritten(cli, tmp_path, log):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "summary.json").write_text("{}")
-    refused(cli("identify", f"log={log}", f"out={tmp_path / 'out'}"), 2, "already holds a run", tmp_path)
+    refused(cli("identify", "robot=so101", f"log={log}", f"out={tmp_path / 'out'}"), 2, "already holds a run", tmp_path)
 
 
 @pytest.mark.slow
@@ -164,4 +173,4 @@ def test_an_arm_is_excited_recorded_and_fitted(cli, tmp_path):
 
 
 def test_an_arm_that_is_not_there_is_refused(cli, tmp_path):
-    refused(cli("identify", "robot.port=/dev/nowhere"), 1, "/dev/nowhere", tmp_path)
+    refused(cli("identify", "robot=so101", "robot.port=/dev/nowhere"), 1, "/dev/nowhere", tmp_path)

@@ -8,8 +8,8 @@ import pytest
 from porl_robot.errors import UserError
 from porl_robot.kinematics import ArmKinematics
 from porl_robot.paths import data_dir
-from sim.identify.drive import numeric
 from sim.identify.model_file import ModelFile
+from sim.identify.transmission import numeric
 
 MODELS = data_dir("configs") / "robot" / "models"
 

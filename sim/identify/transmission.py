@@ -1,7 +1,7 @@
 """What lies between the goals that are sent and those that the servos pull to: delay and backlash.
 
 MJCF has no place for backlash, and MuJoCo's own delay begins every episode with goals of zero. So a model file keeps
-both as custom numerics, and whoever steps the model passes its goals through a `Drive`.
+both as custom numerics, and whoever steps the model passes its goals through a `Transmission`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def numeric(model: mujoco.MjModel, name: str) -> FloatArray:
     return values
 
 
-class Drive:
+class Transmission:
     """Goals as the servos come to follow them: late by `delay`, and with `backlash`, the play whose slack they take up.
 
     The play is the operator p(t) = min(max(p(t-), u(t) - b/2), u(t) + b/2). Within a physics step the goal counts with
@@ -44,8 +44,10 @@ class Drive:
     """
 
     def __init__(self, model: mujoco.MjModel) -> None:
+        self._model = model
         self._half = numeric(model, BACKLASH) / 2
         steps = numeric(model, DELAY) / model.opt.timestep
+        self._direct = not (self._half.any() or steps.any())
         self._whole = np.floor(steps).astype(int)
         self._share = steps - self._whole
         self._joints = np.arange(model.nu)
@@ -56,6 +58,16 @@ class Drive:
         self._sent = np.tile(goals, (self._whole.max() + 2, 1))
         self._at = 0
         self._play = np.array(goals, dtype=np.float64)
+
+    def run(self, data: mujoco.MjData, goals: FloatArray, steps: int) -> None:
+        """Lets `steps` physics steps of the model pass under the goals (n,), sent at their beginning."""
+        if self._direct:
+            data.ctrl[:] = goals
+            mujoco.mj_step(self._model, data, steps)
+            return
+        for _ in range(steps):
+            data.ctrl[:] = self.advance(goals)
+            mujoco.mj_step(self._model, data)
 
     def advance(self, goals: FloatArray) -> FloatArray:
         """What the servos pull to in the next physics step, given the goals (n,) sent at its beginning. Shape (n,)."""

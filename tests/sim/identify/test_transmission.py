@@ -6,8 +6,8 @@ import mujoco
 import numpy as np
 import pytest
 
-from sim.identify.drive import Drive, numeric
 from sim.identify.simulation import delayed, played
+from sim.identify.transmission import Transmission, numeric
 
 STEP = 0.002
 
@@ -23,19 +23,19 @@ def model(delay: str | None = None, backlash: str | None = None) -> mujoco.MjMod
     )
 
 
-def driven(drive: Drive, goals: np.ndarray) -> np.ndarray:
-    drive.reset(goals[0])
-    return np.stack([drive.advance(goal) for goal in goals])
+def driven(transmission: Transmission, goals: np.ndarray) -> np.ndarray:
+    transmission.reset(goals[0])
+    return np.stack([transmission.advance(goal) for goal in goals])
 
 
 def test_a_model_without_numerics_follows_at_once():
     goals = np.random.default_rng(0).normal(size=(20, 2))
-    assert np.array_equal(driven(Drive(model()), goals), goals)
+    assert np.array_equal(driven(Transmission(model()), goals), goals)
 
 
 def test_whole_steps_of_delay_are_whole_steps():
     goals = np.random.default_rng(0).normal(size=(20, 2))
-    late = driven(Drive(model(delay="0.006 0.002")), goals)
+    late = driven(Transmission(model(delay="0.006 0.002")), goals)
     assert late[3:, 0] == pytest.approx(goals[:-3, 0])
     assert late[1:, 1] == pytest.approx(goals[:-1, 1])
     assert late[:3, 0] == pytest.approx(goals[0, 0])
@@ -43,30 +43,32 @@ def test_whole_steps_of_delay_are_whole_steps():
 
 def test_a_part_of_a_step_counts_in_part():
     goals = np.array([[0.0, 0.0], [1.0, 1.0], [1.0, 1.0], [1.0, 1.0]])
-    assert driven(Drive(model(delay="0.0015 0.0025")), goals)[1:, 0] == pytest.approx([0.25, 1.0, 1.0])
-    assert driven(Drive(model(delay="0.0015 0.0025")), goals)[1:, 1] == pytest.approx([0.0, 0.75, 1.0])
+    assert driven(Transmission(model(delay="0.0015 0.0025")), goals)[1:, 0] == pytest.approx([0.25, 1.0, 1.0])
+    assert driven(Transmission(model(delay="0.0015 0.0025")), goals)[1:, 1] == pytest.approx([0.0, 0.75, 1.0])
 
 
 def test_backlash_is_lost_at_every_reversal():
     goals = np.array([0.0, 1.0, 2.0, 1.9, 1.0, 0.0, 0.1])[:, None] * np.ones(2)
-    assert driven(Drive(model(backlash="0.4 0")), goals)[:, 0] == pytest.approx([0.0, 0.8, 1.8, 1.8, 1.2, 0.2, 0.2])
-    assert driven(Drive(model(backlash="0.4 0")), goals)[:, 1] == pytest.approx(goals[:, 1])
+    assert driven(Transmission(model(backlash="0.4 0")), goals)[:, 0] == pytest.approx(
+        [0.0, 0.8, 1.8, 1.8, 1.2, 0.2, 0.2]
+    )
+    assert driven(Transmission(model(backlash="0.4 0")), goals)[:, 1] == pytest.approx(goals[:, 1])
 
 
 def test_a_reset_forgets():
-    drive = Drive(model(delay="0.006 0.002", backlash="0.1 0.1"))
-    driven(drive, np.random.default_rng(0).normal(size=(20, 2)))
-    drive.reset(np.array([0.3, -0.2]))
-    assert drive.advance(np.array([0.3, -0.2])) == pytest.approx([0.3, -0.2])
+    transmission = Transmission(model(delay="0.006 0.002", backlash="0.1 0.1"))
+    driven(transmission, np.random.default_rng(0).normal(size=(20, 2)))
+    transmission.reset(np.array([0.3, -0.2]))
+    assert transmission.advance(np.array([0.3, -0.2])) == pytest.approx([0.3, -0.2])
 
 
-def test_the_fit_drives_as_the_simulation_does():
+def test_the_fit_sees_what_the_simulation_does():
     rng = np.random.default_rng(1)
     steps, delay, backlash = 400, np.array([0.0137, 0.0041]), np.array([0.02, 0.3])
     edges = STEP * np.arange(steps + 1)
     goals = np.repeat(rng.normal(size=(steps // 5, 2)), 5, axis=0)
     text = [" ".join(map(str, each)) for each in (delay, backlash)]
-    stepwise = driven(Drive(model(*text)), goals)
+    stepwise = driven(Transmission(model(*text)), goals)
     whole = played(delayed(edges[:-1], goals, edges, delay)[None], backlash[None])[0]
     assert whole == pytest.approx(stepwise, abs=1e-9)
 
