@@ -57,10 +57,10 @@ def good_cycles(protocol: str, count: int) -> dict[str, Any]:
     p50, p99 = 1e3 * np.percentile(times, (50, 99))
     return {
         "real_time": granted,
-        "wire_ms": 1e3 * computed,
+        "wire_ms": wire,
         "p50_ms": p50,
         "p99_ms": p99,
-        "p50_over_wire": p50 / (1e3 * computed),
+        "p50_over_wire": p50 / wire,
     }
 
 
