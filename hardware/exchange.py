@@ -8,7 +8,7 @@ where there is room for more, and a length that a reply is missing of rests for 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -17,7 +17,7 @@ from hardware.transport import Transport
 
 _LONGEST_DELAY = 254 * 2e-6  # s, the largest return delay a servo can be set to
 _QUIET = 0.002  # wall s of silence after which a late reply is no longer waited for
-_REMEMBERED = 0.15  # wall s, or arm s where these are longer, for which a missing reply may still come
+_REMEMBERED = 0.3  # wall s, or arm s where these are longer, for which a missing reply may still come
 _HEARD = 4096  # bytes, more than 253 servos send
 _ROUND_TRIPS = 1000
 
@@ -38,6 +38,9 @@ class Codec(Protocol):
     def refusal(self, error: int) -> str | None:
         """Why the servo did not carry out what it was asked for, or None where it did."""
 
+    def is_spliced(self, frame: Frame, counts: Collection[int]) -> bool:
+        """Whether a frame is made of two, of which the second is a status with one of `counts` bytes of data."""
+
 
 @dataclass
 class Statistics:
@@ -49,7 +52,7 @@ class Statistics:
         timeouts: requests for which a reply was missing at the deadline.
         checksum_errors: frames that failed their checksum.
         stale_bytes: thrown away, since they answered nothing that was asked then.
-        rejected: good frames that answered another request, or the same one twice.
+        rejected: frames that answered another request, or the same one twice, or were spliced from two.
         echoes: of our own requests.
         round_trips: from a request to the last of its replies, the newest ones [arm s].
     """
@@ -180,6 +183,7 @@ class Exchange:
                 and frame.id in ids
                 and frame.id not in found
                 and (len(frame.parameters) == count or (not frame.parameters and self.codec.refusal(frame.code)))
+                and not self.codec.is_spliced(frame, {count, self._last, *self._resting})
             ):
                 found[frame.id] = frame
             else:

@@ -23,7 +23,7 @@ class FeetechFamily:
 
         It is read, not pinged: the echo of a ping looks like its reply, and the reply says nothing of the model.
         """
-        count = exchange.reply_length(_VERSION_BYTES, room=16)
+        count = exchange.reply_length(_VERSION_BYTES, room=24)
         frame = exchange.ask(feetech.read(id, 0, count), (id,), count, late).get(id)
         if frame is None:
             return None

@@ -12,7 +12,7 @@ from hardware.exchange import Exchange
 from hardware.family import Family
 from hardware.servos import ServoModel
 
-_ROOM = 16
+_ROOM = 24
 
 
 class Block(NamedTuple):

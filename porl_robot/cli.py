@@ -10,7 +10,7 @@ from types import ModuleType
 
 from porl_robot.errors import UserError
 
-APPS = ("demo", "collect", "pretrain", "import-policy", "finetune", "evaluate", "compare", "calibrate")
+APPS = ("demo", "collect", "pretrain", "import-policy", "finetune", "evaluate", "compare", "calibrate", "identify")
 """Verbs that take Hydra overrides."""
 
 COMMANDS = ("log", "scan", "virtual-arm")

@@ -258,6 +258,9 @@ class RobotEnv(Supervised, gymnasium.Env[FloatArray, FloatArray]):
         cut = outcome.truncated or fault is not None or self._steps >= self.horizon
         truncated = cut and not outcome.terminated
         self._ended = outcome.terminated or truncated
+        if self._ended and self.real_time:
+            # Nobody commands until the next reset, however long that takes.
+            self.hold()
         if self.supervisor is not None:
             reasons = [f"{each.filter}: {each.reason}" for each in verdict.interventions]
             self.supervisor.saw(self._steps, reasons, self._ended, outcome.success if fault is None else None)

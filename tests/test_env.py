@@ -100,6 +100,13 @@ def test_step_after_the_end_is_refused_until_the_next_reset(env, ending):
     env.step(RIGHT)
 
 
+@pytest.mark.parametrize("real_time", [True, False])
+def test_a_robot_in_real_time_stands_still_from_the_end_of_an_episode_on(env, real_time):
+    env.real_time = real_time
+    run(env, 1, [RIGHT] * env.horizon)
+    assert (env.calls[-1] == "hold") is real_time
+
+
 @pytest.mark.parametrize("action", [0.5, np.zeros(1), np.zeros(3), np.zeros((1, 2)), []])
 def test_action_of_the_wrong_shape_is_refused_and_the_episode_goes_on(env, action):
     with pytest.raises(ValueError, match=r"expected \(2,\)"):

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from porl_robot.analysis.comparison import Improvement, Row
+from porl_robot.analysis.identified import IdentifiedJoint, IdentifiedParameter
 from porl_robot.analysis.statistics import Evaluation, wilson
 from porl_robot.files import replace_file
 
@@ -143,6 +144,8 @@ INTEGERS = Kind("list of integers", _integers)
 CURVE = Kind("list of {env_steps, success, episodes, return_mean}", _curve)
 ROWS = _records(Row)
 IMPROVEMENTS = _records(Improvement)
+PARAMETERS = _records(IdentifiedParameter)
+JOINTS = _records(IdentifiedJoint)
 
 
 def _rate(name: str, meaning: str) -> tuple[Key, Key, Key]:
@@ -265,6 +268,22 @@ SCHEMA: Mapping[str, tuple[Key, ...]] = {
         Key("failed", TEXTS, "runs that failed, each with its reason"),
         Key("left_out", TEXTS, "runs there was no time for"),
         Key("estimated_h", NUMBER, "estimate before the first run was started [h]"),
+        _WALL,
+    ),
+    "identify": (
+        Key("robot", TEXT, "kind of arm"),
+        Key("log", TEXT, "the recording that was fitted"),
+        Key("recorded", TEXT, "when it was recorded"),
+        Key("calibration", TEXT, "hash of the arm's calibration"),
+        Key("excited_s", NUMBER, "length of the recording [s], arm time"),
+        Key("model", TEXT, "file of the identified model, for robot.model="),
+        Key("joints", JOINTS, "RMS of simulated less measured position on the held-out blocks [rad]"),
+        Key(
+            "parameters",
+            PARAMETERS,
+            "of each joint: delay [s], kp [N m/rad], damping [N m s/rad], frictionloss [N m], backlash [rad]; `error` "
+            "is a standard error, `told_by` data or prior",
+        ),
         _WALL,
     ),
 }

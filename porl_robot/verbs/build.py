@@ -83,6 +83,9 @@ def check(config: DictConfig) -> None:
     Raises:
         UserError: as the verb itself would.
     """
+    if "env" not in config:
+        made(config.robot, "robot")
+        return
     inputs: tuple[str, ...] = ("policy", "log")
     if "learner" in config:
         make_learner_config(config)

@@ -49,6 +49,9 @@ from porl_robot.verbs.build import (
 )
 from porl_robot.verbs.terminal import Terminal
 
+FINAL_EPISODES = 200
+"""Of the final figure where they cost no robot's time."""
+
 
 def run(config: DictConfig) -> int:
     """Runs to `config.steps`, or to the reason why not."""
@@ -90,9 +93,7 @@ def run(config: DictConfig) -> int:
             if config[key] is not None and item not in method.requires:
                 terminal.note(f"{key}={config[key]} is not used by {method.name}")
         metrics = opened.enter_context(MetricsLog(out))
-        run_config = RunConfig(
-            config.steps, config.eval_every, config.eval_episodes, config.final_episodes, config.seed, out
-        )
+        run_config = _sizes(config, env, out)
         tuning = FineTuning(env, evaluation_env, learner, log, metrics, run_config, state, terminal, missed)
         final = tuning.run(given)
     summary = summarise(tuning, learner, run_config, final, tuning.before)
@@ -106,6 +107,12 @@ def run(config: DictConfig) -> int:
             terminal.note(f"to go on: porl-robot finetune resume={out}")
         raise tuning.interruption  # a sweep ends with the run that was interrupted
     return 0 if tuning.stopped_because is None else 1
+
+
+def _sizes(config: DictConfig, env: RobotEnv, out: Path) -> RunConfig:
+    usual = config.eval_episodes if env.real_time else FINAL_EPISODES
+    final_episodes = config.final_episodes or usual
+    return RunConfig(config.steps, config.eval_every, config.eval_episodes, final_episodes, config.seed, out)
 
 
 def _finetuned(policy: Policy, summary: dict[str, Any], start: Policy) -> Policy:

@@ -107,7 +107,9 @@ class FinetuneKeys(Common):
     steps: int = _key("environment steps in all, the pre-sample included", 10000, least=1)
     eval_every: int = _key("environment steps between evaluations and checkpoints", 1000, least=1)
     eval_episodes: int = _key("episodes of each evaluation, on the same starts throughout", 50, least=1)
-    final_episodes: int = _key("fresh episodes for the final figure", 200, least=1)
+    final_episodes: int | None = _key(
+        "fresh episodes for the final figure; left out, 200, or on an arm as many as eval_episodes", None, least=1
+    )
     resume: str | None = _key("out folder of a run to go on with; only steps and arm may be given beside it", None)
     arm: str | None = _key(_ARM, None)
 
@@ -157,10 +159,22 @@ class CalibrateKeys:
     export: str | None = _key("file to write the arm's calibration to, for LeRobot; nothing else is done", None)
 
 
+@dataclass
+class IdentifyKeys:
+    """Keys of `identify`."""
+
+    robot: Any = _key("the arm on a bus (group)")
+    safety: Any = _key("limits of the safety filters (group)")
+    log: str | None = _key("recording to fit; left out, the arm at robot.port is excited and recorded", None)
+    seed: int = _key("of the excitation", 0, least=0)
+    arm: str | None = _key(_ARM, None)
+    out: str = _key("folder to write; must not hold a run yet")
+
+
 PASSED_ON = {"compare": ("env.", "robot", "method.", "learner", "safety")}
 """How the overrides begin that a verb hands on to the runs it starts, in its key `overrides`."""
 
-SCHEMAS: dict[str, type[Common | CompareKeys | CalibrateKeys]] = {
+SCHEMAS: dict[str, type[Common | CompareKeys | CalibrateKeys | IdentifyKeys]] = {
     "collect": CollectKeys,
     "pretrain": PretrainKeys,
     "import-policy": ImportPolicyKeys,
@@ -169,6 +183,7 @@ SCHEMAS: dict[str, type[Common | CompareKeys | CalibrateKeys]] = {
     "demo": DemoKeys,
     "compare": CompareKeys,
     "calibrate": CalibrateKeys,
+    "identify": IdentifyKeys,
 }
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from hardware.bus import Bus
 from hardware.clock import Clock
+from hardware.codec import feetech
 from hardware.dynamixel_bus import DynamixelFamily
 from hardware.errors import NoReply
 from hardware.feetech_bus import FeetechFamily
@@ -249,6 +250,29 @@ class Stubborn(bytearray):
 
     def __setitem__(self, where: Any, value: Any) -> None:
         return
+
+
+def test_a_status_cut_short_by_a_late_one_is_not_taken_although_its_sum_is_right(serve: Callable[..., Any]) -> None:
+    server = serve(dict.fromkeys(IDS, SERVO["feetech"]))
+    bus = Bus(Transport(server.port, 1_000_000, Clock()), FeetechFamily(), server.servos)
+    bus.sync_read(IDS, *TELEMETRY["feetech"])
+    spliced = iter([True])
+
+    def splice(request: bytes, replies: list[bytes]) -> Pieces:
+        if not replies or not next(spliced, False):
+            return [(0.0, b"".join(replies))]
+        begin = replies[0][:8]
+        missing = len(replies[0]) - len(begin)
+        for filling in range(256):  # until the sum is right
+            straggler = feetech.encode_status(6, 0, bytes((filling,)) * 15)
+            if feetech.Parser(len(replies[0])).feed(begin + straggler[:missing]):
+                return [(0.0, begin + straggler + b"".join(replies[1:]))]
+        raise AssertionError("no filling passes")
+
+    server.tamper = splice
+    assert cycle(bus, server, "feetech", 9) == (len(IDS), 0)
+    assert bus.statistics.rejected == 1
+    bus.close()
 
 
 def test_noise_is_thrown_away(bus: Bus, server: Any, protocol: str) -> None:

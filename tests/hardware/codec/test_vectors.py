@@ -110,3 +110,13 @@ def test_a_sync_write_needs_one_length() -> None:
     for codec in (feetech, dynamixel):
         with pytest.raises(ValueError, match=r"one length, got \[1, 2\]"):
             codec.sync_write(42, {1: b"a", 2: b"bc"})
+
+
+def test_a_status_cut_short_by_another() -> None:
+    second = feetech.encode_status(6, 0, bytes(27))
+    for cut in range(4, 12):
+        spliced = Frame(2, 0, bytes(cut) + second[:20], is_status=None)
+        assert feetech.is_spliced(spliced, {15, 27})
+        assert not feetech.is_spliced(spliced, {15, 16})
+    assert not feetech.is_spliced(Frame(2, 0, bytes(30) + second[:3], is_status=None), {27})
+    assert feetech.is_spliced(Frame(2, 0xFF, second[1:20], is_status=None), {27})
