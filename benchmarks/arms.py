@@ -8,7 +8,7 @@ import shlex
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -56,12 +56,18 @@ def opened(robot: RobotDescription) -> Iterator[Arm]:
         arm.close()
 
 
-def ask_for_priority() -> bool:
-    """Real-time scheduling for this process, as the arm host has it; whether it was granted."""
-    with suppress(PermissionError):
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(PRIORITY))
-        return True
-    return False
+@contextmanager
+def real_time() -> Iterator[bool]:
+    """Real-time scheduling for this thread, as the arm host has it; yields whether it was granted."""
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(PRIORITY))
+    except PermissionError:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
 
 
 def write_results(name: str, seed: int, measured: dict[str, Any]) -> None:

@@ -29,20 +29,20 @@ def noisy_frames(protocol: str, count: int, seed: int) -> dict[str, Any]:
     """Replies of telemetry, a run of 2 to 8 bytes of each replaced by random ones: how many count all the same?"""
     servo, codec, random = SERVOS[_SERVO[protocol]], _CODECS[protocol], Random(seed)
     span = servo.span(*_BLOCK[protocol])
-    size = span[-1].end - span[0].address
+    size = span.end - span.begin
     found = {"frames": count, "undetected": 0, "same_motion": 0, "caught": 0, "passed": 0}
     for _ in range(count):
         position = random.randrange(600, 3500)
         data = bytearray(size)
         for name, value in (("present_position", position), ("present_voltage", 120), ("present_temperature", 30)):
             entry = servo.registers[name]
-            begin = entry.address - span[0].address
+            begin = entry.address - span.begin
             data[begin : begin + entry.size] = entry.encode(value, servo.order)
         taken = _taken(codec, _burst(codec.encode_status(1, 0, bytes(data)), random), size)
         if taken is None or taken == bytes(data):
             continue
         found["undetected"] += 1
-        values = servo.decode(span, taken)
+        values = span.decode(taken)
         found[_judged(position, values["present_position"], values["present_velocity"], servo.name)] += 1
     found["rate"] = found["undetected"] / count
     found["chance"] = CHANCE[protocol]

@@ -25,7 +25,7 @@ class FaultKind(enum.Enum):
 
 
 _REMEDIES = {
-    FaultKind.DISCONNECTED: "plug the cable in again, check the supply, then start again: nothing turns the torque on",
+    FaultKind.DISCONNECTED: "the torque may still be on: support the arm, plug the cable in, then start again",
     FaultKind.SILENT: "check the supply and the cables, support the arm, then start again",
     FaultKind.IMPLAUSIBLE: "check cable and ground; two servos with one id look like this too; then start again",
     FaultKind.BROWN_OUT: "check the supply and its plug, support the arm, then start again",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -34,6 +35,15 @@ _BLOCKS = (
 _ALERT = "hardware alert"
 
 
+class _Heard(NamedTuple):
+    """A reading, when it was taken [s], and the motion in it [rad], [rad/s]."""
+
+    moment: float
+    reading: Reading
+    position: float
+    velocity: float
+
+
 class Reader:
     """Reads all joints of an arm.
 
@@ -55,15 +65,15 @@ class Reader:
         self._block = next(block for block in _BLOCKS if all(_has(joint, *block) for joint in joints))
         self._gate = Gate(_FASTEST * velocity)
         self._failures = dict.fromkeys(self._ids, 0)
-        self._readings: dict[int, tuple[float, Reading]] = {}
+        self._heard: dict[int, _Heard] = {}
         self.implausible = 0
         self.recovered: set[int] = set()
         for _ in range(SOFT_FAILURES):
             self._read_once()
-            if len(self._readings) == len(self._ids):
+            if len(self._heard) == len(self._ids):
                 break
         else:
-            missing = ", ".join(joint.name for joint in joints if joint.id not in self._readings)
+            missing = ", ".join(joint.name for joint in joints if joint.id not in self._heard)
             raise HardwareError(f"{missing} does not send telemetry; check its cable and the supply")
         self.telemetry = self._made()
 
@@ -78,7 +88,7 @@ class Reader:
         except Disconnected as error:
             raise ArmFault(Fault(FaultKind.DISCONNECTED, str(error).partition(";")[0])) from error
         self.telemetry = self._made()
-        silence = self._clock.now() - max(moment for moment, _ in self._readings.values())
+        silence = self._clock.now() - max(each.moment for each in self._heard.values())
         if len(complaints) == len(self._ids) and silence > SILENCE:
             raise ArmFault(Fault(FaultKind.SILENT, f"no servo has answered for {silence:.2f} s"))
         for joint in self._joints:
@@ -93,24 +103,33 @@ class Reader:
         now = self._clock.now()
         complaints = {}
         for place, (id, joint) in enumerate(zip(self._ids, self._joints, strict=True)):
-            if id not in found:
-                complaints[id] = FaultKind.SILENT, "has not answered"
-            elif not self._gate.accepts(id, joint.position(found[id]), joint.velocity(found[id]), now):
-                self.implausible += 1
-                complaints[id] = FaultKind.IMPLAUSIBLE, "has reported what its joint cannot have done"
-            else:
-                self._readings[id] = now, found[id]
-                if self._failures[id]:
-                    self.recovered.add(place)
-            self._failures[id] = self._failures[id] + 1 if id in complaints else 0
+            complaint = self._take(joint, found.get(id), now)
+            if complaint is not None:
+                complaints[id] = complaint
+                self._failures[id] += 1
+            elif self._failures[id]:
+                self._failures[id] = 0
+                self.recovered.add(place)
         return complaints
 
+    def _take(self, joint: Joint, reading: Reading | None, now: float) -> tuple[FaultKind, str] | None:
+        """Keeps `reading`, or says what is wrong with it."""
+        if reading is None:
+            return FaultKind.SILENT, "has not answered"
+        position, velocity = joint.position(reading), joint.velocity(reading)
+        if not self._gate.accepts(joint.id, position, velocity, now):
+            self.implausible += 1
+            return FaultKind.IMPLAUSIBLE, "has reported what its joint cannot have done"
+        self._heard[joint.id] = _Heard(now, reading, position, velocity)
+        return None
+
     def _made(self) -> Telemetry:
-        readings = [(joint, self._readings[joint.id][1]) for joint in self._joints]
+        heard = [self._heard[id] for id in self._ids]
+        readings = [(joint, each.reading) for joint, each in zip(self._joints, heard, strict=True)]
         return Telemetry(
-            measured=min(moment for moment, _ in self._readings.values()),
-            position=np.array([joint.position(values) for joint, values in readings]),
-            velocity=np.array([joint.velocity(values) for joint, values in readings]),
+            measured=min(each.moment for each in heard),
+            position=np.array([each.position for each in heard]),
+            velocity=np.array([each.velocity for each in heard]),
             load=np.array([joint.load(values) for joint, values in readings]),
             voltage=np.array([joint.scaled(values, "present_voltage") for joint, values in readings]),
             temperature=np.array([joint.scaled(values, "present_temperature") for joint, values in readings]),

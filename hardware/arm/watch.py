@@ -17,8 +17,8 @@ SAG = 0.8
 FULL, FULL_FOR = 0.95, 0.08
 """A joint whose servo gives so much of its duty for so long [s] is blocked: a free one has arrived by then."""
 
-_FROZEN, _SETTING_OUT, _AWAY = 0.002, 0.02, 0.06
-_FROZEN_FOR = 0.04
+_FROZEN, _SETTING_OUT, _AWAY = 0.0008, 0.02, 0.06
+_FROZEN_FOR = 0.06
 """A joint is stuck that has not moved by `_FROZEN` [rad] since its goal was `_SETTING_OUT` away, at least `_FROZEN_FOR`
 [s] ago, while the goal has gone on to be `_AWAY`."""
 
