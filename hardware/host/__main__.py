@@ -52,6 +52,7 @@ def main() -> int:
 
 
 def _serve(arm: Arm, begin: Begin, folder: Path, owner: Owner, clock: Clock) -> None:
+    scheduling = _schedule()  # before the sockets, whose thread takes it over
     end = HostEnd(folder)
     loop = Loop(arm, begin.robot, end, owner, clock)
     signal.signal(signal.SIGTERM, lambda *_: loop.leave())
@@ -59,7 +60,7 @@ def _serve(arm: Arm, begin: Begin, folder: Path, owner: Owner, clock: Clock) -> 
     limits = arm.limits
     _answer(
         Started(
-            scheduling=_schedule(),
+            scheduling=scheduling,
             measured=tuple(arm.telemetry.position.tolist()),
             lower=tuple(limits.lower.tolist()),
             upper=tuple(limits.upper.tolist()),
