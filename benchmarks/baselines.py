@@ -38,7 +38,7 @@ class Claim:
 
 
 CLAIMS = (
-    Claim("sac_scratch", "final_iqm", "sac_scratch", "start", 0.2, "learns from nothing"),
+    Claim("sac_scratch", "final_iqm", "sac_scratch", "worst", 0.2, "learns from nothing"),
     Claim("sac_naive", "final_iqm", "sac_naive", "start", 0.2, "improves a cloned policy"),
     Claim("rlpd", "final_iqm", "sac_scratch", "final_iqm", 0.2, "demonstrations in replay help"),
     Claim("iql", "start", "porl", "start", 0.05, "offline, better than cloning the same log"),
@@ -62,7 +62,7 @@ def judged(claim: Claim, rows: dict[str, dict[str, Any]]) -> dict[str, Any]:
 
 def line(result: dict[str, Any]) -> str:
     """One row of the Markdown table."""
-    names = {"final_iqm": "final", "start": "start"}
+    names = {"final_iqm": "final", "start": "start", "worst": "worst"}
     left, right = names[result["left"]], names[result["right"]]
     than = "its own" if result["than"] == result["method"] else f"`{result['than']}`"
     numbers = " / ".join("-" if result[key] is None else f"{result[key]:.2f}" for key in ("left_value", "right_value"))
