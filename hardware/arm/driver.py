@@ -118,9 +118,10 @@ class Arm:
             ArmFault: a servo has been silent or implausible for longer, or the port is gone; where a torque is on, also
                 what the servos tell of: load, heat, supply, a stuck encoder.
         """
-        complete = self._reader.read()
+        driven = any(self._torque)
+        complete = self._reader.read(driven)
         self.warnings = self._watch.warnings(self.telemetry)
-        if any(self._torque):
+        if driven:
             fault = self._watch.fault(self.telemetry, self.goal)
             if fault is not None:
                 raise ArmFault(fault)

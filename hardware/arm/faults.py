@@ -27,7 +27,7 @@ class FaultKind(enum.Enum):
 _REMEDIES = {
     FaultKind.DISCONNECTED: "the torque may still be on: support the arm, plug the cable in, then start again",
     FaultKind.SILENT: "check the supply and the cables, support the arm, then start again",
-    FaultKind.IMPLAUSIBLE: "check cable and ground; two servos with one id look like this too; then start again",
+    FaultKind.IMPLAUSIBLE: "check cable, ground and encoder, and that no two servos have one id; then start again",
     FaultKind.BROWN_OUT: "check the supply and its plug, support the arm, then start again",
     FaultKind.OVERLOAD: "take the load off, move the joint by hand once the torque is off, then start again",
     FaultKind.OVERHEATED: "let the arm rest with the torque off until it is below 45 deg C, then start again",

@@ -69,7 +69,7 @@ class Reader:
         self.implausible = 0
         self.recovered: set[int] = set()
         for _ in range(SOFT_FAILURES):
-            self._read_once()
+            self._read_once(driven=False)
             if len(self._heard) == len(self._ids):
                 break
         else:
@@ -77,14 +77,17 @@ class Reader:
             raise HardwareError(f"{missing} does not send telemetry; check its cable and the supply")
         self.telemetry = self._made()
 
-    def read(self) -> bool:
+    def read(self, driven: bool) -> bool:
         """One cycle; whether every servo answered plausibly.
+
+        Args:
+            driven: some torque is on. An arm in somebody's hands may do what it likes.
 
         Raises:
             ArmFault: the port is gone, a servo has failed in `SOFT_FAILURES` cycles in a row, or all for `SILENCE`.
         """
         try:
-            complaints = self._read_once()
+            complaints = self._read_once(driven)
         except Disconnected as error:
             raise ArmFault(Fault(FaultKind.DISCONNECTED, str(error).partition(";")[0])) from error
         self.telemetry = self._made()
@@ -97,13 +100,13 @@ class Reader:
                 raise ArmFault(Fault(kind, f"{joint} {words} for {SOFT_FAILURES} cycles"))
         return not complaints
 
-    def _read_once(self) -> dict[int, tuple[FaultKind, str]]:
+    def _read_once(self, driven: bool) -> dict[int, tuple[FaultKind, str]]:
         """Takes what is good; returns what is wrong, by id."""
         found = self._bus.sync_read(self._ids, *self._block)
         now = self._clock.now()
         complaints = {}
         for place, (id, joint) in enumerate(zip(self._ids, self._joints, strict=True)):
-            complaint = self._take(joint, found.get(id), now)
+            complaint = self._take(joint, found.get(id), now, driven)
             if complaint is not None:
                 complaints[id] = complaint
                 self._failures[id] += 1
@@ -112,12 +115,14 @@ class Reader:
                 self.recovered.add(place)
         return complaints
 
-    def _take(self, joint: Joint, reading: Reading | None, now: float) -> tuple[FaultKind, str] | None:
+    def _take(self, joint: Joint, reading: Reading | None, now: float, driven: bool) -> tuple[FaultKind, str] | None:
         """Keeps `reading`, or says what is wrong with it."""
         if reading is None:
             return FaultKind.SILENT, "has not answered"
         position, velocity = joint.position(reading), joint.velocity(reading)
-        if not self._gate.accepts(joint.id, position, velocity, now):
+        if not driven:
+            self._gate.note(joint.id, position, now)
+        elif not self._gate.accepts(joint.id, position, velocity, now):
             self.implausible += 1
             return FaultKind.IMPLAUSIBLE, "has reported what its joint cannot have done"
         self._heard[joint.id] = _Heard(now, reading, position, velocity)

@@ -152,12 +152,12 @@ def test_after_a_brown_out_the_stop_finds_who_lost_the_torque_and_does_not_resto
 
 
 def test_a_stuck_encoder_is_found_while_its_goal_moves(virtual: LaunchedArm, arm: Arm) -> None:
-    arm.torque_on(1.0)
+    arm.torque_on(0.3)
     cycle(arm, arm.goal, 5)
     virtual.tell("stuck ids=1")
-    moved = arm.goal.copy()
-    moved[0] += 0.4
-    fault = fault_within(arm, moved, 50)
+    ahead = arm.goal.copy()
+    ahead[0] += 0.4
+    fault = fault_within(arm, ahead, 60)
     assert fault.fault.kind is FaultKind.STUCK and "shoulder_pan" in str(fault)
 
 
