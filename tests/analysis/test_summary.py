@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from porl_robot.analysis.comparison import Improvement, Row
-from porl_robot.analysis.summary import IMPROVEMENTS, ROWS, SCHEMA, schema_table, write_summary
+from porl_robot.analysis.summary import IMPROVEMENTS, JOINTS, PARAMETERS, ROWS, SCHEMA, schema_table, write_summary
 
 EVALUATE = {
     "policy": "runs/bc",
@@ -30,6 +30,10 @@ EXAMPLES = {
     "list of integers": [0, 1],
     "list of {env_steps, success, episodes, return_mean}": [POINT],
     ROWS.name: [{each.name: None for each in fields(Row)}],
+    JOINTS.name: [{"joint": "pan", "before": 0.002, "after": 0.001}],
+    PARAMETERS.name: [
+        {"joint": "pan", "parameter": "kp", "before": 14.4, "after": 14.1, "error": 0.1, "told_by": "data"}
+    ],
     IMPROVEMENTS.name: [{each.name: 0.5 for each in fields(Improvement)}],
 }
 
