@@ -14,7 +14,7 @@ WARM, HOT = 55.0, 65.0
 SAG = 0.8
 """Share of the nominal supply below which a servo is about to reset."""
 
-FULL, FULL_FOR = 0.95, 0.08
+FULL, FULL_FOR = 0.95, 0.05
 """A joint whose servo gives so much of its duty for so long [s] is blocked: a free one has arrived by then."""
 
 _FROZEN, _SETTING_OUT, _AWAY = 0.0008, 0.02, 0.06

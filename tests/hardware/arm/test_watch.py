@@ -51,9 +51,9 @@ def test_warm_servos_are_told_of_before_they_stop_the_arm() -> None:
 
 def test_a_servo_that_gives_all_it_has_is_overloaded_after_a_moment() -> None:
     own, pressed = watch(), replace(WELL, load=np.array([0.0, -0.97]))
-    for now in (0.0, 0.05):
+    for now in (0.0, 0.04):
         assert own.fault(replace(pressed, measured=now), ZERO) is None
-    found = own.fault(replace(pressed, measured=0.09), ZERO)
+    found = own.fault(replace(pressed, measured=0.06), ZERO)
     assert found is not None and found.kind is FaultKind.OVERLOAD and "lift has given 97 %" in found.cause
     own.begin()
     assert own.fault(replace(pressed, measured=0.1), ZERO) is None
