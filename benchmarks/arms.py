@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import sys
 import tempfile
@@ -22,12 +21,11 @@ from hardware.arm.limits import with_ranges
 from hardware.clock import Clock
 from hardware.description import RobotDescription
 from hardware.identity import calibration_file
+from hardware.scheduling import HOST_PRIORITY, Punctual
 from porl_robot.paths import data_dir
 from sim.virtual_arm.launch import LaunchedArm
 
 ROBOTS = {"feetech": "so101", "dynamixel": "light"}
-PRIORITY = 20
-"""Of the arm host's bus loop, which the measurements of the bus take as well where they may."""
 
 
 @contextmanager
@@ -59,15 +57,12 @@ def opened(robot: RobotDescription) -> Iterator[Arm]:
 @contextmanager
 def real_time() -> Iterator[bool]:
     """Real-time scheduling for this thread, as the arm host has it; yields whether it was granted."""
+    scheduling = Punctual(HOST_PRIORITY)
+    scheduling.hurry(True)
     try:
-        os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(PRIORITY))
-    except PermissionError:
-        yield False
-        return
-    try:
-        yield True
+        yield scheduling.granted
     finally:
-        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+        scheduling.hurry(False)
 
 
 def write_results(name: str, seed: int, measured: dict[str, Any]) -> None:

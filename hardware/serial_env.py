@@ -16,6 +16,7 @@ from hardware.host.messages import HostState, Report
 from hardware.identity import calibration_file, require_same_arm
 from hardware.manifest import read_manifest
 from hardware.reach_env import ReachEnv
+from hardware.scheduling import CONTROL_PRIORITY, Punctual, described
 from porl_robot.env import Command, FloatArray, RobotState
 from porl_robot.safety import JointLimits, joint_chain
 from porl_robot.supervision import ArmingCard, Fault
@@ -54,7 +55,8 @@ class SerialReach(ReachEnv):
         virtual, calibration = read_manifest(port) is not None, calibration_file(port)
         self.arming_needed = not virtual
         self._robot, self._speed = robot, speed if virtual else min(speed, SPEED_CAP)
-        self._host = HostClient(with_ranges(robot), calibration)
+        self._scheduling = Punctual(CONTROL_PRIORITY)
+        self._host = HostClient(with_ranges(robot), calibration, CONTROL_PRIORITY if self._scheduling.granted else None)
         try:
             reachable = np.array(self._host.started.lower), np.array(self._host.started.upper)
             super().__init__(robot, reachable, self._speed)
@@ -89,6 +91,7 @@ class SerialReach(ReachEnv):
                 ("speed", f"{100 * self._speed:.0f} % of {self._robot.velocity:g} rad/s"),
                 ("supply", f"{min(report.voltage):.1f} V"),
                 ("host", self._host.started.scheduling),
+                ("control", described(self._scheduling.granted, CONTROL_PRIORITY)),
             ),
         )
 
@@ -114,8 +117,11 @@ class SerialReach(ReachEnv):
             self._host.hold()
         except HardwareError as error:
             self._died = self._died or error
+        # Whoever holds may now learn for minutes, which is no reason to keep the processor from others.
+        self._scheduling.hurry(False)
 
     def close(self) -> None:
+        self._scheduling.hurry(False)
         self._host.close()
 
     def _move_to(self, pose: FloatArray) -> None:
@@ -133,6 +139,7 @@ class SerialReach(ReachEnv):
         self._settle(pose)
 
     def _send(self, command: Command) -> None:
+        self._scheduling.hurry(True)
         self._sent = self._clock.now()
         self._commanded, self._leading = command, True
         try:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import logging
-import os
 import shutil
 import signal
 import sys
@@ -24,8 +23,7 @@ from hardware.host.json_codec import decode, encode
 from hardware.host.loop import Loop
 from hardware.host.messages import Begin, Refused, Started
 from hardware.host.owner import Owner
-
-_PRIORITY = 20
+from hardware.scheduling import HOST_PRIORITY, described, real_time
 
 
 def main() -> int:
@@ -52,7 +50,7 @@ def main() -> int:
 
 
 def _serve(arm: Arm, begin: Begin, folder: Path, owner: Owner, clock: Clock) -> None:
-    scheduling = _schedule()  # before the sockets, whose thread takes it over
+    scheduling = described(real_time(HOST_PRIORITY), HOST_PRIORITY)  # before the sockets, whose thread takes it over
     end = HostEnd(folder)
     loop = Loop(arm, begin.robot, end, owner, clock)
     signal.signal(signal.SIGTERM, lambda *_: loop.leave())
@@ -70,15 +68,6 @@ def _serve(arm: Arm, begin: Begin, folder: Path, owner: Owner, clock: Clock) -> 
         loop.run()
     finally:
         end.close()
-
-
-def _schedule() -> str:
-    """Asks for real-time scheduling; says what was granted."""
-    try:
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(_PRIORITY))
-    except PermissionError:
-        return "normal scheduling (real-time not permitted)"
-    return f"real-time scheduling (FIFO {_PRIORITY})"
 
 
 def _answer(message: Started | Refused) -> None:

@@ -5,6 +5,7 @@ Both are ipc sockets in a folder that only this user can enter.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import zmq
@@ -52,10 +53,18 @@ class HostEnd:
 
 
 class ClientEnd:
-    """The robot process's side. Of the reports only the newest is kept. Not to be shared between threads."""
+    """The robot process's side. Of the reports only the newest is kept. Not to be shared between threads.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: of the sockets.
+        priority: of the thread that carries the messages, scheduled in real time; None where that is not permitted.
+    """
+
+    def __init__(self, folder: Path, priority: int | None) -> None:
         self._context = zmq.Context()
+        if priority is not None:
+            self._context.set(zmq.THREAD_SCHED_POLICY, os.SCHED_FIFO)
+            self._context.set(zmq.THREAD_PRIORITY, priority)
         self._orders = _socket(self._context, zmq.PUSH)
         self._reports = _socket(self._context, zmq.SUB)
         self._reports.setsockopt(zmq.CONFLATE, 1)

@@ -54,19 +54,20 @@ class HostClient:
     Args:
         robot: with the port to open.
         calibration: file of this arm.
+        priority: of the messages to the host, in real time (`hardware.scheduling`); None where that is not permitted.
 
     Raises:
         HardwareError: the arm did not pass its checks.
     """
 
-    def __init__(self, robot: RobotDescription, calibration: Path) -> None:
+    def __init__(self, robot: RobotDescription, calibration: Path, priority: int | None = None) -> None:
         self.clock = Clock(robot.time_scale)
         self._sequence = 0
         self._folder = Path(tempfile.mkdtemp(prefix="porl-arm-"))
         self._errors = self._folder / "host.log"
         self._closed = False
         self._process = self._start()
-        self._end = ClientEnd(self._folder)
+        self._end = ClientEnd(self._folder, priority)
         try:
             self.started = self._begin(Begin(robot, calibration.absolute(), os.getpid()))
             self._report = self._first()

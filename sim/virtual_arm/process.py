@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import select
 import signal
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ from random import Random
 from hardware.clock import Clock
 from hardware.errors import HardwareError
 from hardware.manifest import Manifest, remove_manifest
+from hardware.scheduling import real_time
 from sim.virtual_arm.arm import VirtualArm
 from sim.virtual_arm.control import Control
 from sim.virtual_arm.effects import apply_faults
@@ -34,6 +34,9 @@ _WAKING = 60e-6
 
 _FARTHEST_BEHIND = 0.1
 """More arm time than this is never caught up with: the arm is slower than asked for instead [s]."""
+
+_PRIORITY = 1
+"""In real time: before every normal program, after the loops of an arm host and of a robot process."""
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -160,8 +163,7 @@ class Process:
 
 def _ask_to_be_punctual() -> None:
     """Asks the kernel for what a servo has by nature: timers without slack (50 us otherwise, half a short reply), and
-    the processor before the programs that talk to it, where the user may have that."""
+    the processor before other programs, where the user may have that."""
     with suppress(OSError):
         Path("/proc/self/timerslack_ns").write_text("1")
-    with suppress(OSError):
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+    real_time(_PRIORITY)

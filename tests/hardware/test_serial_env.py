@@ -75,6 +75,20 @@ def test_an_episode_runs_at_the_arms_own_twenty_hertz(env: SerialReach) -> None:
     assert 0.0 <= state.age < 0.3 and state.temperature is not None and state.voltage is not None
 
 
+def test_the_thread_that_leads_the_arm_is_scheduled_in_real_time_and_only_while_it_does(env: SerialReach) -> None:
+    def hurried() -> bool:
+        return os.sched_getscheduler(0) & ~os.SCHED_RESET_ON_FORK == os.SCHED_FIFO
+
+    if not env._scheduling.granted:
+        pytest.skip("real-time scheduling is not permitted here")
+    assert not hurried()
+    env.reset(seed=1)
+    env.step(np.zeros(4))
+    assert hurried()
+    env.hold()
+    assert not hurried()
+
+
 def test_the_same_seed_asks_for_the_same_episode(env: SerialReach) -> None:
     env.reset(seed=5)
     goal, pose = env.goal.copy(), env.robot_state().commanded.values

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,6 +14,7 @@ from hardware.host.channel import ClientEnd, HostEnd
 from hardware.host.json_codec import MessageError, encode
 from hardware.host.messages import BusCounts, Hold, HostState, HostStatistics, Order, Report, Stop
 from hardware.host.spread import Spread
+from hardware.scheduling import CONTROL_PRIORITY, Punctual
 
 NONE = Spread(0, 0.0, 0.0, 0.0)
 REPORT = Report(
@@ -35,7 +37,7 @@ REPORT = Report(
 
 @pytest.fixture
 def ends(tmp_path: Path) -> Iterator[tuple[HostEnd, ClientEnd]]:
-    host, client = HostEnd(tmp_path), ClientEnd(tmp_path)
+    host, client = HostEnd(tmp_path), ClientEnd(tmp_path, None)
     yield host, client
     client.close()
     host.close()
@@ -85,7 +87,18 @@ def test_what_is_no_order_is_refused(ends: tuple[HostEnd, ClientEnd]) -> None:
 
 
 def test_without_a_host_orders_are_not_taken_for_ever(tmp_path: Path) -> None:
-    client = ClientEnd(tmp_path)
+    client = ClientEnd(tmp_path, None)
     assert not all(client.send(Hold(k, 0.0)) for k in range(1000))
     assert client.newest(0.0) is None
     client.close()
+
+
+def test_messages_travel_in_real_time_where_that_is_permitted(tmp_path: Path) -> None:
+    if not Punctual(CONTROL_PRIORITY).granted:
+        pytest.skip("real-time scheduling is not permitted here")
+    client = ClientEnd(tmp_path, CONTROL_PRIORITY)
+    threads = [int(task.name) for task in Path("/proc/self/task").iterdir()]
+    policies = [os.sched_getscheduler(thread) for thread in threads]
+    client.close()
+    assert os.SCHED_FIFO in policies
+    assert os.sched_getscheduler(0) & ~os.SCHED_RESET_ON_FORK == os.SCHED_OTHER
