@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
+from hardware import insist
 from hardware.bus import open_bus
 from hardware.calibrate.operator import SweepRow, Table
 from hardware.clock import Clock
@@ -51,7 +52,9 @@ class Bench:
         """What every servo holds in these registers."""
         bus = open_bus(self.robot, Clock(SCALE))
         try:
-            return {each.name: tuple(bus.read(each.id, name) for name in registers) for each in self.robot.joints}
+            return {
+                each.name: tuple(insist.read(bus, each.id, name) for name in registers) for each in self.robot.joints
+            }
         finally:
             bus.close()
 
