@@ -1,0 +1,129 @@
+"""Does fine-tuning work over the wire? Twin demonstrations, cloning, fine-tuning on the virtual arm in real time.
+
+Every seed has its own demonstrations and its own cloned policy, every run a virtual arm of its own. What is judged in
+the end is the policy a run has saved, on fresh starts and goals, over the wire again. Finished runs are kept under
+--runs and not repeated.
+
+    python benchmarks/serial_arm.py [--seeds 402 403 404] [--methods porl porl_anchored] [--jobs 2]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from arms import write_results
+from learning import PROGRAM, interval, number
+
+from sim.virtual_arm.launch import LaunchedArm
+
+_ROBOT = ["robot=so101"]
+_LIMIT = 15 * 60.0
+_BAR = 0.95
+
+
+def execute(method: str, seed: int, given: argparse.Namespace) -> dict[str, Any]:
+    """Runs what is not there yet; returns what a row needs, with the commands."""
+    base = given.runs / str(seed)
+    out, judged = base / method, base / f"{method}-judged"
+    with LaunchedArm(base / f"{method}-arm", protocol="feetech", seed=seed) as virtual:
+        on_arm = ["env=serial_reach", *_ROBOT, f"robot.port={virtual.link}"]
+        tune = ["finetune", *on_arm, f"policy={base / 'cloned'}", f"method={method}", f"steps={given.steps}"]
+        tune += [f"eval_every={given.steps // 2}", "eval_episodes=30", f"seed={seed}", f"out={out}"]
+        judge = ["evaluate", *on_arm, f"policy={out}", f"episodes={given.episodes}", f"seed={seed + 1}"]
+        judge += [f"out={judged}"]
+        for folder, command in ((out, tune), (judged, judge)):
+            _run(command, folder)
+    tuned, evaluated = _summary(out), _summary(judged)
+    found = {
+        "method": method,
+        "seed": seed,
+        "commands": [_shown(command, given.runs) for command in (tune, judge)],
+        "start": tuned["bc_success"],
+        "curve": tuned["curve"],
+        "worst_after_unfreeze": tuned["worst_after_unfreeze"],
+        "wall_s": tuned["wall_s"],
+        "final": evaluated["success"],
+        "episodes": given.episodes,
+    }
+    print(_row(found), flush=True)
+    return found
+
+
+def prepare(seed: int, runs: Path) -> None:
+    """Demonstrations on the twin and a policy cloned from them."""
+    base = runs / str(seed)
+    base.mkdir(parents=True, exist_ok=True)
+    log, policy = base / "demonstrations", base / "cloned"
+    collect = ["collect", "env=serial_twin", *_ROBOT, "skill=degraded", "episodes=80", f"seed={seed}", f"out={log}"]
+    pretrain = ["pretrain", "env=serial_reach", *_ROBOT, f"log={log}", f"seed={seed}", f"out={policy}"]
+    _run(collect, log)
+    _run(pretrain, policy)
+
+
+def _run(command: list[str], folder: Path) -> None:
+    if (folder / "summary.json").exists():
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    with folder.with_suffix(".txt").open("a") as output:
+        subprocess.run(
+            [PROGRAM, *command], env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=True
+        )
+
+
+def _summary(folder: Path) -> dict[str, Any]:
+    summary: dict[str, Any] = json.loads((folder / "summary.json").read_text())
+    return summary
+
+
+def _shown(command: list[str], runs: Path) -> str:
+    return "porl-robot " + " ".join(command).replace(str(runs), "runs")
+
+
+HEADER = f"{'method':14} {'seed':>4}  {'start (95 %)':17} {'worst':>5}  {'judged (95 %)':17} {'minutes':>7}  {'bar':4}"
+
+
+def _row(found: dict[str, Any]) -> str:
+    reached = found["final"] >= _BAR and found["wall_s"] <= _LIMIT
+    return (
+        f"{found['method']:14} {found['seed']:>4}  {interval(found['start'], 30):17} "
+        f"{number(found['worst_after_unfreeze']):>5}  {interval(found['final'], found['episodes']):17} "
+        f"{found['wall_s'] / 60:7.1f}  {'ok' if reached else 'MISS':4}"
+    )
+
+
+def _pairs(given: argparse.Namespace) -> Iterator[tuple[str, int]]:
+    for seed in given.seeds:
+        for method in given.methods:
+            yield method, seed
+
+
+def main() -> None:
+    """Runs everything and writes `benchmarks/results/serial_arm.json`."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", nargs="+", type=int, default=[402, 403, 404])
+    parser.add_argument("--methods", nargs="+", default=["porl", "porl_anchored"])
+    parser.add_argument("--steps", type=int, default=6_000)
+    parser.add_argument("--episodes", type=int, default=100, help="in which the tuned policy is judged")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--runs", type=Path, default=Path("runs/serial_arm"))
+    given = parser.parse_args()
+    for seed in given.seeds:
+        prepare(seed, given.runs)
+    print(f"bar: judged at .95 or more after at most {_LIMIT / 60:.0f} minutes, measurements and resets included")
+    print(HEADER, flush=True)
+    with ThreadPoolExecutor(given.jobs) as pool:
+        rows = list(pool.map(lambda pair: execute(*pair, given), _pairs(given)))
+    write_results("serial_arm", given.seeds[0], {"seeds": given.seeds, "runs": rows})
+
+
+if __name__ == "__main__":
+    main()
