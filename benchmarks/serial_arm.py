@@ -39,9 +39,10 @@ def execute(method: str, seed: int, given: argparse.Namespace) -> dict[str, Any]
         tune += [f"eval_every={given.steps // 2}", "eval_episodes=30", f"seed={seed}", f"out={out}"]
         judge = ["evaluate", *on_arm, f"policy={out}", f"episodes={given.episodes}", f"seed={seed + 1}"]
         judge += [f"out={judged}"]
-        for folder, command in ((out, tune), (judged, judge)):
-            _run(command, folder)
-    tuned, evaluated = _summary(out), _summary(judged)
+        _run(tune, out)
+        tuned = _summary(out)
+        if tuned["stopped_because"] is None:
+            _run(judge, judged)
     found = {
         "method": method,
         "seed": seed,
@@ -49,8 +50,10 @@ def execute(method: str, seed: int, given: argparse.Namespace) -> dict[str, Any]
         "start": tuned["bc_success"],
         "curve": tuned["curve"],
         "worst_after_unfreeze": tuned["worst_after_unfreeze"],
+        "env_steps": tuned["env_steps"],
         "wall_s": tuned["wall_s"],
-        "final": evaluated["success"],
+        "stopped_because": tuned["stopped_because"],
+        "final": None if tuned["stopped_because"] else _summary(judged)["success"],
         "episodes": given.episodes,
     }
     print(_row(found), flush=True)
@@ -75,7 +78,7 @@ def _run(command: list[str], folder: Path) -> None:
     environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     with folder.with_suffix(".txt").open("a") as output:
         subprocess.run(
-            [PROGRAM, *command], env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=True
+            [PROGRAM, *command], env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False
         )
 
 
@@ -92,11 +95,11 @@ HEADER = f"{'method':14} {'seed':>4}  {'start (95 %)':17} {'worst':>5}  {'judged
 
 
 def _row(found: dict[str, Any]) -> str:
-    reached = found["final"] >= _BAR and found["wall_s"] <= _LIMIT
+    reached = found["final"] is not None and found["final"] >= _BAR and found["wall_s"] <= _LIMIT
     return (
         f"{found['method']:14} {found['seed']:>4}  {interval(found['start'], 30):17} "
         f"{number(found['worst_after_unfreeze']):>5}  {interval(found['final'], found['episodes']):17} "
-        f"{found['wall_s'] / 60:7.1f}  {'ok' if reached else 'MISS':4}"
+        f"{found['wall_s'] / 60:7.1f}  {'ok' if reached else found['stopped_because'] or 'MISS'}"
     )
 
 

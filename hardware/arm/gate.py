@@ -9,6 +9,9 @@ _LAG = 1.0
 """The reported speed may differ so much from that of the positions [rad/s]: servos average it. On the models it differs
 by 0.3 at most."""
 
+_HARDEST = 40.0
+"""What a joint's speed may change by in a second [rad/s^2]: after a gap, its speed is not that of the way it has come."""
+
 
 class Gate:
     """Refuses readings that no joint can have reached since the last accepted one: noise that passed a checksum.
@@ -37,7 +40,7 @@ class Gate:
             elapsed = max(now - moment, 1e-6)
             if abs(position - before) > self._fastest * elapsed + _FLICKER:
                 return False
-            if abs(velocity - (position - before) / elapsed) > _LAG + _FLICKER / elapsed:
+            if abs(velocity - (position - before) / elapsed) > _LAG + _FLICKER / elapsed + 0.5 * _HARDEST * elapsed:
                 return False
         self.note(servo, position, now)
         return True

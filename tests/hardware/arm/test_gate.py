@@ -46,3 +46,10 @@ def test_a_speed_that_the_positions_do_not_show_is_refused(velocity: float, acce
     gate = Gate(9.0)
     gate.accepts(1, 0.0, 0.0, 0.0)
     assert gate.accepts(1, 0.01, velocity, 0.01) is accepted
+
+
+def test_after_a_gap_a_joint_may_have_come_to_rest() -> None:
+    gate = Gate(9.0)
+    gate.accepts(1, 0.0, 1.5, 0.0)
+    assert gate.accepts(1, 0.2, 0.0, 0.15)
+    assert not gate.accepts(1, 0.2, 8.0, 0.16)
