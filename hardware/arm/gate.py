@@ -10,7 +10,7 @@ _LAG = 1.0
 by 0.3 at most."""
 
 _HARDEST = 40.0
-"""What a joint's speed may change by in a second [rad/s^2]: after a gap, its speed is not that of the way it has come."""
+"""What a speed may change by in a second [rad/s^2]: after a gap it is not that of the way the joint has come."""
 
 
 class Gate:

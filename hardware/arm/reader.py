@@ -85,7 +85,8 @@ class Reader:
             driven: some torque is on. An arm in somebody's hands may do what it likes.
 
         Raises:
-            ArmFault: the port is gone, a servo has failed in `SOFT_FAILURES` cycles in a row, or all in two and for `SILENCE`.
+            ArmFault: the port is gone, a servo has failed in `SOFT_FAILURES` cycles in a row, or all of them in two and
+                for `SILENCE`.
         """
         try:
             complaints = self._read_once(driven)
