@@ -14,7 +14,7 @@ from random import Random
 from hardware.clock import Clock
 from hardware.errors import HardwareError
 from hardware.manifest import Manifest, remove_manifest
-from hardware.scheduling import real_time
+from hardware.scheduling import HOST_PRIORITY, real_time
 from sim.virtual_arm.arm import VirtualArm
 from sim.virtual_arm.control import Control
 from sim.virtual_arm.effects import apply_faults
@@ -35,8 +35,8 @@ _WAKING = 60e-6
 _FARTHEST_BEHIND = 0.1
 """More arm time than this is never caught up with: the arm is slower than asked for instead [s]."""
 
-_PRIORITY = 1
-"""In real time: before every normal program, after the loops of an arm host and of a robot process."""
+_PRIORITY = HOST_PRIORITY + 10
+"""In real time, before every loop that talks to it: no program keeps a real servo from answering."""
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
