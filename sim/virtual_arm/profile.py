@@ -28,8 +28,11 @@ class Profile:
             wanted = math.copysign(min(speed, max(stoppable - acceleration * dt / 2, 0.0)), remaining)
             change = acceleration * dt
             self.velocity = min(max(wanted, self.velocity - change), self.velocity + change)
-        if self.velocity * remaining >= 0.0 and abs(self.velocity * dt) >= abs(remaining):
+        step = self.velocity * dt
+        # The sum may round to the goal where the step is a little shorter than what remains.
+        arrives = abs(step) >= abs(remaining) or self.position + step == goal
+        if step * remaining >= 0.0 and arrives:
             self.rest_at(goal)
         else:
-            self.position += self.velocity * dt
+            self.position += step
         return self.position

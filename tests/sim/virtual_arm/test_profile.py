@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sim.virtual_arm.profile import Profile
@@ -19,6 +19,7 @@ DT = 0.002
     acceleration=st.floats(1000, 50000) | st.just(math.inf),
     patience=st.integers(1, 300),
 )
+@example(goals=[513, 1031, 0, 1031], speed=3460.0, acceleration=math.inf, patience=75)
 def test_every_goal_is_reached_within_speed_and_acceleration(goals, speed, acceleration, patience):
     profile = Profile()
     for number, goal in enumerate(goals):
