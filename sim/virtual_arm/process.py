@@ -14,7 +14,7 @@ from random import Random
 from hardware.clock import Clock
 from hardware.errors import HardwareError
 from hardware.manifest import Manifest, remove_manifest
-from hardware.scheduling import HOST_PRIORITY, real_time
+from hardware.scheduling import HOST_PRIORITY, Punctual
 from sim.virtual_arm.arm import VirtualArm
 from sim.virtual_arm.control import Control
 from sim.virtual_arm.effects import apply_faults
@@ -67,8 +67,7 @@ class Process:
             HardwareError: the link cannot be made.
         """
         link = self._port.link
-        _ask_to_be_punctual()
-        with self._stopping_on_signals():
+        with self._stopping_on_signals(), _punctual():
             control = Control(link)
             try:
                 manifest.write(link)
@@ -161,9 +160,15 @@ class Process:
                 signal.signal(number, handler)
 
 
-def _ask_to_be_punctual() -> None:
+@contextmanager
+def _punctual() -> Iterator[None]:
     """Asks the kernel for what a servo has by nature: timers without slack (50 us otherwise, half a short reply), and
     the processor before other programs, where the user may have that."""
     with suppress(OSError):
         Path("/proc/self/timerslack_ns").write_text("1")
-    real_time(_PRIORITY)
+    scheduling = Punctual(_PRIORITY)
+    scheduling.hurry(True)
+    try:
+        yield
+    finally:
+        scheduling.hurry(False)
