@@ -21,8 +21,8 @@ from hardware.arm.limits import with_ranges
 from hardware.clock import Clock
 from hardware.description import RobotDescription
 from hardware.identity import calibration_file
-from hardware.scheduling import HOST_PRIORITY, Punctual
 from porl_robot.paths import data_dir
+from porl_robot.scheduling import HOST_PRIORITY, Punctual
 from sim.virtual_arm.launch import LaunchedArm
 
 ROBOTS = {"feetech": "so101", "dynamixel": "light"}

@@ -16,9 +16,9 @@ from hardware.host.messages import HostState, Report
 from hardware.identity import calibration_file, require_same_arm
 from hardware.manifest import read_manifest
 from hardware.reach_env import ReachEnv
-from hardware.scheduling import CONTROL_PRIORITY, Punctual, described
 from porl_robot.env import Command, FloatArray, RobotState
 from porl_robot.safety import JointLimits, joint_chain
+from porl_robot.scheduling import CONTROL_PRIORITY, Punctual, described
 from porl_robot.supervision import ArmingCard, Fault
 
 _log = logging.getLogger(__name__)

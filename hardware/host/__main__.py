@@ -23,7 +23,7 @@ from hardware.host.json_codec import decode, encode
 from hardware.host.loop import Loop
 from hardware.host.messages import Begin, Refused, Started
 from hardware.host.owner import Owner
-from hardware.scheduling import HOST_PRIORITY, described, real_time
+from porl_robot.scheduling import HOST_PRIORITY, described, real_time
 
 
 def main() -> int:

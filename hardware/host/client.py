@@ -54,7 +54,7 @@ class HostClient:
     Args:
         robot: with the port to open.
         calibration: file of this arm.
-        priority: of the messages to the host, in real time (`hardware.scheduling`); None where that is not permitted.
+        priority: of the messages to the host, in real time (`porl_robot.scheduling`); None where that is not permitted.
 
     Raises:
         HardwareError: the arm did not pass its checks.

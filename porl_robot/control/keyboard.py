@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Any
 
 from porl_robot.control.operator import STOP_KEYS
+from porl_robot.scheduling import OPERATOR_PRIORITY, real_time
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -83,6 +84,7 @@ class Keyboard:
             pass
 
     def _run(self) -> None:
+        real_time(OPERATOR_PRIORITY)
         try:
             while self._handle_next():
                 pass

@@ -14,7 +14,7 @@ from random import Random
 from hardware.clock import Clock
 from hardware.errors import HardwareError
 from hardware.manifest import Manifest, remove_manifest
-from hardware.scheduling import HOST_PRIORITY, Punctual
+from porl_robot.scheduling import HOST_PRIORITY, Punctual
 from sim.virtual_arm.arm import VirtualArm
 from sim.virtual_arm.control import Control
 from sim.virtual_arm.effects import apply_faults

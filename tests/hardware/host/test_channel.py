@@ -14,7 +14,7 @@ from hardware.host.channel import ClientEnd, HostEnd
 from hardware.host.json_codec import MessageError, encode
 from hardware.host.messages import BusCounts, Hold, HostState, HostStatistics, Order, Report, Stop
 from hardware.host.spread import Spread
-from hardware.scheduling import CONTROL_PRIORITY, Punctual
+from porl_robot.scheduling import CONTROL_PRIORITY, Punctual
 
 NONE = Spread(0, 0.0, 0.0, 0.0)
 REPORT = Report(

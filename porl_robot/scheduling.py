@@ -10,6 +10,9 @@ import os
 HOST_PRIORITY = 20
 """Of the bus loop: an arm that is brought to rest goes before everything that commands it."""
 
+OPERATOR_PRIORITY = 15
+"""Of the thread that hears the operator: a stop goes before commands."""
+
 CONTROL_PRIORITY = 10
 """Of the thread that commands an arm."""
 

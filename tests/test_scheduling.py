@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from hardware.scheduling import CONTROL_PRIORITY, HOST_PRIORITY, Punctual, described, real_time
+from porl_robot.scheduling import CONTROL_PRIORITY, HOST_PRIORITY, Punctual, described, real_time
 
 
 def _in_a_thread(job: Callable[[], object]) -> object:
@@ -70,7 +70,7 @@ def test_the_priority_is_the_one_asked_for() -> None:
 def test_a_user_who_may_not_have_it_is_told_so_and_nothing_else_changes() -> None:
     program = (
         "import os, resource\n"
-        "from hardware.scheduling import CONTROL_PRIORITY, Punctual, described\n"
+        "from porl_robot.scheduling import CONTROL_PRIORITY, Punctual, described\n"
         "resource.setrlimit(resource.RLIMIT_RTPRIO, (0, 0))\n"
         "if os.getuid() == 0: os.setgid(65534); os.setuid(65534)\n"
         "punctual = Punctual(CONTROL_PRIORITY)\n"
