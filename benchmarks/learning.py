@@ -30,11 +30,12 @@ PROGRAM = Path(sys.executable).parent / "porl-robot"
 
 @dataclass(frozen=True)
 class Task:
-    """One row of the table: how long, which methods (the goal's own first)."""
+    """One row of the table: how long, which methods (the goal's own first), and keys of `finetune` beside these."""
 
     env: str
     steps: int
     methods: tuple[str, ...]
+    keys: tuple[str, ...] = ()
 
 
 TASKS = {
@@ -66,7 +67,10 @@ class Run:
         )
         yield policy, ["pretrain", env, f"log={log}", seed, f"out={policy}"]
         steps = f"steps={self.task.steps}"
-        yield out, ["finetune", env, f"policy={policy}", f"method={self.method}", steps, seed, f"out={out}"]
+        yield (
+            out,
+            ["finetune", env, f"policy={policy}", f"method={self.method}", steps, seed, *self.task.keys, f"out={out}"],
+        )
 
 
 def execute(run: Run, runs: Path) -> dict[str, Any]:

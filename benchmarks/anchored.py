@@ -1,0 +1,85 @@
+"""Does `porl_anchored` stay above the policy it starts from, and above .85 once it is there? Long runs, finely measured.
+
+100 seeded episodes every 500 steps, 20,000 steps, seeds that nothing was tuned on. Finished runs are kept under --runs
+and not repeated.
+
+    python benchmarks/anchored.py [--tasks arm_lift robosuite_lift] [--seeds 501 502 503 504 505] [--jobs 2]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from learning import HEADER, Run, Task, execute
+from machine import RESULTS, commit, machine
+
+_KEYS = ("eval_every=500", "eval_episodes=100")
+TASKS = {env: Task(env, 20_000, ("porl_anchored",), _KEYS) for env in ("arm_lift", "robosuite_lift")}
+_TOLERANCE = 0.05
+_FLOOR = 0.85
+
+
+def judged(summary: dict[str, Any]) -> dict[str, Any]:
+    """What the bars ask of one run."""
+    curve, reached = summary["curve"], summary["steps_to_95"]
+    after = [point["success"] for point in curve if reached is not None and point["env_steps"] >= reached]
+    worst = summary["worst_after_unfreeze"]
+    return {
+        "env": summary["env"],
+        "seed": summary["seed"],
+        "start": summary["bc_success"],
+        "worst": worst,
+        "no_dip": worst is not None and worst >= summary["bc_success"] - _TOLERANCE,
+        "steps_to_95": reached,
+        "lowest_after": min(after, default=None),
+        "stays": bool(after) and min(after) >= _FLOOR,
+        "final": summary["final_success"],
+    }
+
+
+def _show(env: str, rows: list[dict[str, Any]]) -> None:
+    print(f"\n{env}: 95 % counted from the first step, the pre-sample included")
+    print(
+        f"{'seed':>4} {'start':>6} {'worst':>6} {'no dip':>7} {'to .95':>7} {'lowest after':>13} {'stays':>6} {'final':>6}"
+    )
+    for row in rows:
+        lowest = "-" if row["lowest_after"] is None else f"{row['lowest_after']:.2f}"
+        print(
+            f"{row['seed']:>4} {row['start']:6.2f} {row['worst']:6.2f} {'yes' if row['no_dip'] else 'NO':>7} "
+            f"{row['steps_to_95'] or '-':>7} {lowest:>13} {'yes' if row['stays'] else 'NO':>6} {row['final']:6.2f}"
+        )
+    reached = [row["steps_to_95"] for row in rows if row["steps_to_95"] is not None]
+    mean = f"{sum(reached) / len(reached):.0f}" if reached else "-"
+    print(
+        f"no dip on {sum(row['no_dip'] for row in rows)} of {len(rows)}; .95 reached on {len(reached)} of {len(rows)}, mean "
+        f"{mean} (bar 6000); never below {_FLOOR} afterwards on {sum(row['stays'] for row in rows)}"
+    )
+
+
+def main() -> None:
+    """Runs everything and writes `benchmarks/results/anchored.json`."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tasks", nargs="+", default=list(TASKS), choices=TASKS)
+    parser.add_argument("--seeds", nargs="+", type=int, default=[501, 502, 503, 504, 505])
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--runs", type=Path, default=Path("runs/anchored"))
+    given = parser.parse_args()
+    given.runs.mkdir(parents=True, exist_ok=True)
+    runs = [Run(TASKS[env], "porl_anchored", seed) for env in given.tasks for seed in given.seeds]
+    print(HEADER, flush=True)
+    with ThreadPoolExecutor(given.jobs) as pool:
+        summaries = list(pool.map(lambda run: execute(run, given.runs), runs))
+    rows = [judged(summary) for summary in summaries]
+    for env in given.tasks:
+        _show(env, [row for row in rows if row["env"] == env])
+    RESULTS.mkdir(exist_ok=True)
+    record = {"commit": commit(), "machine": machine(), "seeds": given.seeds, "judged": rows, "runs": summaries}
+    (RESULTS / "anchored.json").write_text(json.dumps(record, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
