@@ -1,4 +1,4 @@
-"""Does `porl_anchored` stay above the policy it starts from, and above .85 once it is there? Long runs, finely measured.
+"""Does `porl_anchored` stay above the policy it starts from, and above .85 once it is there?
 
 100 seeded episodes every 500 steps, 20,000 steps, seeds that nothing was tuned on. Finished runs are kept under --runs
 and not repeated.
@@ -43,21 +43,19 @@ def judged(summary: dict[str, Any]) -> dict[str, Any]:
 
 def _show(env: str, rows: list[dict[str, Any]]) -> None:
     print(f"\n{env}: 95 % counted from the first step, the pre-sample included")
-    print(
-        f"{'seed':>4} {'start':>6} {'worst':>6} {'no dip':>7} {'to .95':>7} {'lowest after':>13} {'stays':>6} {'final':>6}"
-    )
+    print("seed  start  worst  no dip  to .95  lowest after  stays  final")
     for row in rows:
         lowest = "-" if row["lowest_after"] is None else f"{row['lowest_after']:.2f}"
+        no_dip, stays = ("yes" if row[name] else "NO" for name in ("no_dip", "stays"))
         print(
-            f"{row['seed']:>4} {row['start']:6.2f} {row['worst']:6.2f} {'yes' if row['no_dip'] else 'NO':>7} "
-            f"{row['steps_to_95'] or '-':>7} {lowest:>13} {'yes' if row['stays'] else 'NO':>6} {row['final']:6.2f}"
+            f"{row['seed']:>4} {row['start']:6.2f} {row['worst']:6.2f} {no_dip:>7} {row['steps_to_95'] or '-':>7} "
+            f"{lowest:>13} {stays:>6} {row['final']:6.2f}"
         )
     reached = [row["steps_to_95"] for row in rows if row["steps_to_95"] is not None]
     mean = f"{sum(reached) / len(reached):.0f}" if reached else "-"
-    print(
-        f"no dip on {sum(row['no_dip'] for row in rows)} of {len(rows)}; .95 reached on {len(reached)} of {len(rows)}, mean "
-        f"{mean} (bar 6000); never below {_FLOOR} afterwards on {sum(row['stays'] for row in rows)}"
-    )
+    no_dip, stays = (sum(row[name] for row in rows) for name in ("no_dip", "stays"))
+    print(f"of {len(rows)}: no dip on {no_dip}; .95 on {len(reached)}, after {mean} steps on average (bar 6000);")
+    print(f"never below {_FLOOR} afterwards on {stays}")
 
 
 def main() -> None:

@@ -66,11 +66,8 @@ class Run:
             ["collect", env, "skill=degraded", f"episodes={demonstrations_for(self.task.env)}", seed, f"out={log}"],
         )
         yield policy, ["pretrain", env, f"log={log}", seed, f"out={policy}"]
-        steps = f"steps={self.task.steps}"
-        yield (
-            out,
-            ["finetune", env, f"policy={policy}", f"method={self.method}", steps, seed, *self.task.keys, f"out={out}"],
-        )
+        given = [f"method={self.method}", f"steps={self.task.steps}", seed, *self.task.keys]
+        yield out, ["finetune", env, f"policy={policy}", *given, f"out={out}"]
 
 
 def execute(run: Run, runs: Path) -> dict[str, Any]:
