@@ -18,7 +18,7 @@ from hardware.manifest import read_manifest
 from hardware.reach_env import ReachEnv
 from porl_robot.env import Command, FloatArray, RobotState
 from porl_robot.safety import JointLimits, joint_chain
-from porl_robot.scheduling import CONTROL_PRIORITY, Punctual, described
+from porl_robot.scheduling import CONTROL_PRIORITY, Punctual, described, stay_in_memory
 from porl_robot.supervision import ArmingCard, Fault
 
 _log = logging.getLogger(__name__)
@@ -56,6 +56,7 @@ class SerialReach(ReachEnv):
         self.arming_needed = not virtual
         self._robot, self._speed = robot, speed if virtual else min(speed, SPEED_CAP)
         self._scheduling = Punctual(CONTROL_PRIORITY)
+        stay_in_memory(unused_too=False)
         self._host = HostClient(with_ranges(robot), calibration, CONTROL_PRIORITY if self._scheduling.granted else None)
         try:
             reachable = np.array(self._host.started.lower), np.array(self._host.started.upper)

@@ -1,14 +1,19 @@
-"""Real-time scheduling of the threads that an arm waits for, where the user may have it.
+"""What keeps a busy computer from making an arm wait, where the user may have it.
 
-Linux permits it to who has `CAP_SYS_NICE` or an `rtprio` limit of at least the priority asked for (`limits.conf`).
+Linux permits real-time scheduling to who has `CAP_SYS_NICE` or an `rtprio` limit of at least the priority asked for,
+and memory that stays to root and to who has an unlimited `memlock` (both limits in `limits.conf`).
 """
 
 from __future__ import annotations
 
+import ctypes
 import os
+import resource
 
 HOST_PRIORITY = 20
 """Of the bus loop: an arm that is brought to rest goes before everything that commands it."""
+
+_NOW, _LATER, _WHEN_USED = 1, 2, 4  # MCL_CURRENT, MCL_FUTURE, MCL_ONFAULT of mman.h
 
 OPERATOR_PRIORITY = 15
 """Of the thread that hears the operator: a stop goes before commands."""
@@ -20,6 +25,18 @@ CONTROL_PRIORITY = 10
 def real_time(priority: int) -> bool:
     """Asks for first-in-first-out scheduling of the calling thread and of those it starts; tells whether granted."""
     return _granted(os.SCHED_FIFO, priority)
+
+
+def stay_in_memory(*, unused_too: bool) -> None:
+    """Nothing that this process uses has to come from a disk again, now or later, where that is permitted.
+
+    Args:
+        unused_too: also what it has not used yet; for small processes.
+    """
+    limit, _ = resource.getrlimit(resource.RLIMIT_MEMLOCK)
+    # With a limit that is nearly reached, an allocation would fail later.
+    if limit == resource.RLIM_INFINITY or os.geteuid() == 0:
+        ctypes.CDLL(None).mlockall(_NOW | _LATER | (0 if unused_too else _WHEN_USED))
 
 
 def described(granted: bool, priority: int) -> str:

@@ -83,3 +83,29 @@ def test_a_user_who_may_not_have_it_is_told_so_and_nothing_else_changes() -> Non
 
 def test_the_operator_reads_the_priority() -> None:
     assert described(True, CONTROL_PRIORITY) == f"real-time scheduling (FIFO {CONTROL_PRIORITY})"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs to be permitted to lock memory")
+@pytest.mark.parametrize("unused_too", [True, False])
+def test_what_a_process_uses_stays_in_memory(unused_too: bool) -> None:
+    program = (
+        "from porl_robot.scheduling import stay_in_memory\n"
+        f"stay_in_memory(unused_too={unused_too})\n"
+        "later = bytearray(1 << 24)\n"
+        "print(next(line for line in open('/proc/self/status') if line.startswith('VmLck')).split()[1])\n"
+    )
+    process = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert int(process.stdout) > 1 << 14
+
+
+def test_without_permission_memory_is_left_alone() -> None:
+    program = (
+        "import os, resource\n"
+        "from porl_robot.scheduling import stay_in_memory\n"
+        "resource.setrlimit(resource.RLIMIT_MEMLOCK, (1 << 20, 1 << 20))\n"
+        "if os.getuid() == 0: os.setgid(65534); os.setuid(65534)\n"
+        "stay_in_memory(unused_too=True)\n"
+        "print(len(bytearray(1 << 24)))\n"
+    )
+    process = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert process.stdout.strip() == str(1 << 24)

@@ -23,7 +23,7 @@ from hardware.host.json_codec import decode, encode
 from hardware.host.loop import Loop
 from hardware.host.messages import Begin, Refused, Started
 from hardware.host.owner import Owner
-from porl_robot.scheduling import HOST_PRIORITY, described, real_time
+from porl_robot.scheduling import HOST_PRIORITY, described, real_time, stay_in_memory
 
 
 def main() -> int:
@@ -50,6 +50,7 @@ def main() -> int:
 
 
 def _serve(arm: Arm, begin: Begin, folder: Path, owner: Owner, clock: Clock) -> None:
+    stay_in_memory(unused_too=True)
     scheduling = described(real_time(HOST_PRIORITY), HOST_PRIORITY)  # before the sockets, whose thread takes it over
     end = HostEnd(folder)
     loop = Loop(arm, begin.robot, end, owner, clock)

@@ -14,7 +14,7 @@ from random import Random
 from hardware.clock import Clock
 from hardware.errors import HardwareError
 from hardware.manifest import Manifest, remove_manifest
-from porl_robot.scheduling import HOST_PRIORITY, Punctual
+from porl_robot.scheduling import HOST_PRIORITY, Punctual, stay_in_memory
 from sim.virtual_arm.arm import VirtualArm
 from sim.virtual_arm.control import Control
 from sim.virtual_arm.effects import apply_faults
@@ -162,10 +162,11 @@ class Process:
 
 @contextmanager
 def _punctual() -> Iterator[None]:
-    """Asks the kernel for what a servo has by nature: timers without slack (50 us otherwise, half a short reply), and
-    the processor before other programs, where the user may have that."""
+    """Asks the kernel for what a servo has by nature: timers without slack (50 us otherwise, half a short reply), a
+    memory of its own, and the processor before other programs, where the user may have that."""
     with suppress(OSError):
         Path("/proc/self/timerslack_ns").write_text("1")
+    stay_in_memory(unused_too=True)
     scheduling = Punctual(_PRIORITY)
     scheduling.hurry(True)
     try:
