@@ -101,7 +101,7 @@ def to_record(transition: Transition, episode_index: int, frame_index: int, phas
         truncated=transition.truncated,
         success=step.success,
         source=choice.source,
-        is_intervention=choice.source is Source.HUMAN,
+        is_intervention=choice.source is Source.HUMAN and phase is not Phase.COLLECT,  # there, nobody else acts
         filters=step.verdict.filters,
         episode_index=episode_index,
         frame_index=frame_index,

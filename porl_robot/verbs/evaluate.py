@@ -44,7 +44,8 @@ def run(config: DictConfig) -> int:
         "seconds": time.monotonic() - began,
     }
     write_summary("evaluate", out / "summary.json", values)
-    terminal.note(f"success {describe(figures)}, mean return {result.return_mean:.2f}: {out}")
+    helped = f", {result.assisted} episodes with a person's help count as failed" if result.assisted else ""
+    terminal.note(f"success {describe(figures)}{helped}, mean return {result.return_mean:.2f}: {out}")
     return 0
 
 
