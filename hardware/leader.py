@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from hardware.arm.driver import Arm, open_arm
-from hardware.arm.faults import ArmFault
+from hardware.arm.faults import ArmFault, FaultKind
 from hardware.arm.limits import with_ranges
 from hardware.clock import Clock
 from hardware.description import RobotDescription
@@ -19,6 +19,9 @@ from porl_robot.env import FloatArray
 from porl_robot.errors import UsageError, UserError
 from porl_robot.kinematics import ArmKinematics
 from porl_robot.supervision import Fault
+
+_MISSED = 10
+"""Looks in a row at which servos may fail to answer: meanwhile they count as unmoved, which endangers nobody."""
 
 _SAME_PLACE = 0.01
 """Tools of one kinematics are no further apart than this in the same pose [m]."""
@@ -51,14 +54,19 @@ class Leader:
         except UserError as error:
             kind = UsageError if isinstance(error, UsageError) else HardwareError
             raise kind(f"the leader (teleop.robot, teleop.port): {error}") from error
+        self._missed, self._trouble = 0, ""
 
     def act(self) -> FloatArray | Fault:
         """What leads the commanded joints to where the leader's are, by at most 1. Shape (A,)."""
         try:
-            self._arm.read()
+            self._missed = 0 if self._arm.read() else self._missed + 1
         except ArmFault as error:
+            self._missed, self._trouble = self._missed + 1, error.fault.cause
+            if error.fault.kind is FaultKind.DISCONNECTED:
+                self._missed = _MISSED
+        if self._missed >= _MISSED:
             return Fault(
-                f"the leader at {self._port} cannot be read: {error.fault.cause}",
+                f"the leader at {self._port} cannot be read: {self._trouble}",
                 "check its cable and its supply, then start again",
             )
         commanded = self._env.robot_state().commanded.values
