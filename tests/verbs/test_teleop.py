@@ -16,8 +16,11 @@ import numpy as np
 import pytest
 
 from porl_robot.cli import run as run_here
+from porl_robot.errors import UsageError
 from porl_robot.replay.log import read_log, verify_log
 from porl_robot.replay.record import Source
+from porl_robot.verbs.compose import load
+from porl_robot.verbs.teleop import teleoperated
 from sim.virtual_arm.launch import LaunchedArm
 
 SCALE = 2
@@ -40,6 +43,19 @@ def test_what_is_wrong_is_said_in_one_line(cli, policy, tmp_path, arguments, sai
     assert outcome.code == 2
     assert said in outcome.err and outcome.err.count("\n") == 1
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("teleop.robot=so102", "teleop.robot=so102: no such robot; there are koch, light"),
+        ("teleop.robot=so100 teleop.supply=low", "teleop.supply=low: expected a number or null"),
+    ],
+)
+def test_a_leader_is_described_in_words_that_are_known(given, said):
+    config = load("collect", [*REACH, "teleop=leader", "teleop.port=/dev/ttyUSB78", *given.split()])
+    with pytest.raises(UsageError, match=said), teleoperated(config, None):
+        pass
 
 
 @pytest.fixture
