@@ -28,7 +28,7 @@ _SAME_PLACE = 0.01
 
 
 class Leader:
-    """A `porl_robot.env.Teleoperator`. Its port is read only: the torque of its servos is never switched on.
+    """A `porl_robot.env.Teleoperator`. Its servos are only read: their torque is never switched on.
 
     Args:
         env: the arm that is to follow.
@@ -45,7 +45,8 @@ class Leader:
         self, env: ReachEnv, follower: RobotDescription, robot: RobotDescription, port: str, supply: float | None = None
     ) -> None:
         self._env, self._port = env, port
-        own = replace(robot, port=port, time_scale=follower.time_scale, supply=supply or robot.supply)
+        volts = robot.supply if supply is None else supply
+        own = replace(robot, port=port, time_scale=follower.time_scale, supply=volts)
         if follower.port is not None and Path(port).resolve() == Path(follower.port).resolve():
             raise UsageError(f"teleop.port={port}: is the port of the arm that follows; give that of the leader")
         try:
@@ -54,7 +55,7 @@ class Leader:
         except UserError as error:
             kind = UsageError if isinstance(error, UsageError) else HardwareError
             raise kind(f"the leader (teleop.robot, teleop.port): {error}") from error
-        self._missed, self._trouble = 0, ""
+        self._missed, self._trouble = 0, "servos do not answer"
 
     def act(self) -> FloatArray | Fault:
         """What leads the commanded joints to where the leader's are, by at most 1. Shape (A,)."""

@@ -43,7 +43,7 @@ class CollectKeys(Common):
     """Keys of `collect`."""
 
     skill: str = _key("how good the demonstrator is: clean or degraded", "clean")
-    teleop: Any = _key("how a person moves the arm instead of a demonstrator (group)", None)
+    teleop: Any = _key("leader (with teleop.port=DEVICE) or kinesthetic: a person moves the arm instead (group)", None)
     episodes: int = _key("episodes to record", 40, least=1)
     arm: str | None = _key(_ARM, None)
 

@@ -207,3 +207,5 @@ def test_on_a_real_arm_it_is_announced_before_the_torque_goes(
     env.reset(seed=1)
     assert "hold the arm: its torque goes off in 0.6 s" in caplog.messages
     assert env._now() - begun > 0.6 and not driven(launched)
+    env.reset(seed=1)
+    assert "the torque is on: let the arm go, it is led to its start in 0.6 s" in caplog.messages
