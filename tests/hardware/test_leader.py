@@ -101,25 +101,33 @@ def test_the_action_leads_the_commanded_joints_to_those_of_the_leader(
     assert np.abs(action_of(leader)).max() < 0.1
 
 
+@pytest.fixture(scope="module")
+def following(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LaunchedArm]:
+    with LaunchedArm(tmp_path_factory.mktemp("follower") / "arm", time_scale=SCALE) as arm:
+        yield arm
+
+
+@pytest.fixture
+def env(following: LaunchedArm) -> Iterator[SerialReach]:
+    """Of the arm that follows, at its start."""
+    made = SerialReach(described(port=following.link))
+    made.reset(seed=2)
+    yield made
+    made.close()
+
+
 def test_an_arm_follows_another_at_the_actions_own_pace(
-    leading: LaunchedArm, lead: Callable[..., Leader], tmp_path: Path
+    leading: LaunchedArm, following: LaunchedArm, env: SerialReach, lead: Callable[..., Leader]
 ) -> None:
-    with LaunchedArm(tmp_path / "follower", time_scale=SCALE) as following:
-        follower = described(port=following.link)
-        env = SerialReach(follower)
-        try:
-            leader = lead(env, follower)
-            moved_by_hand(leading, env.task.centre + np.array([-0.4, 0.3, -0.3, 0.2, 0.0, 0.0]))
-            env.reset(seed=2)
-            fastest = 0.0
-            for _ in range(25):
-                env.step(action_of(leader))
-                fastest = max(fastest, *np.abs(following.state()["velocity"]))
-            apart = np.array(following.state()["position"]) - leading.state()["position"]
-        finally:
-            env.close()
-        assert np.abs(apart[:MOVED]).max() < 0.1  # what an SO-101 sags by
-        assert 0.3 < fastest < 3.0
+    leader = lead(env, described(port=following.link))
+    moved_by_hand(leading, env.task.centre + np.array([-0.4, 0.3, -0.3, 0.2, 0.0, 0.0]))
+    fastest = 0.0
+    for _ in range(25):
+        env.step(action_of(leader))
+        fastest = max(fastest, *np.abs(following.state()["velocity"]))
+    apart = np.array(following.state()["position"]) - leading.state()["position"]
+    assert np.abs(apart[:MOVED]).max() < 0.1  # what an SO-101 sags by
+    assert 0.3 < fastest < 3.0
 
 
 def test_an_unplugged_leader_is_a_fault_with_its_remedy(
