@@ -349,6 +349,16 @@ class Demonstrator(Protocol):
         """The next action, shape (A,), in [-1, 1]."""
 
 
+class Teleoperator(Protocol):
+    """A person's hand on the robot, by way of a device of its own."""
+
+    def act(self) -> FloatArray | Fault:
+        """The next action, shape (A,), in [-1, 1], or what is wrong with the device."""
+
+    def close(self) -> None:
+        """Frees the device. May be called twice."""
+
+
 def box(low: float, high: float, size: int) -> spaces.Box[np.floating[Any]]:
     """A float32 box of shape (size,)."""
     return spaces.Box(low, high, (size,), np.float32)

@@ -7,7 +7,10 @@ import enum
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
 
 from porl_robot.errors import UserError
 
@@ -59,6 +62,9 @@ class Supervisor(Protocol):
     @property
     def finishing(self) -> bool:
         """Whether the episode under way is to be the last."""
+
+    def hand(self) -> npt.NDArray[np.floating[Any]] | None:
+        """The action (A,) in [-1, 1] of a person who has taken over; None where nobody has."""
 
     def sleep(self, seconds: float) -> None:
         """Lets `seconds` of wall time pass; returns early once nothing may move."""

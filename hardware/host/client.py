@@ -25,6 +25,7 @@ from hardware.host.messages import (
     HostState,
     Order,
     Refused,
+    Release,
     Report,
     Started,
     Stop,
@@ -126,6 +127,18 @@ class HostClient:
     def hold(self) -> None:
         """Come to rest and stay; commands may cease."""
         self._send(Hold(self._next(), self.clock.now()))
+
+    def release(self, wait: float = 2.0) -> None:
+        """Takes the torque away from an arm that holds; returns once it is gone. Somebody has the arm in their hands.
+
+        While it is gone, every stop but that by a fault turns it on again where the end state is to hold.
+
+        Raises:
+            NotMoving: it could not be taken away within `wait` [s], arm time; says why.
+        """
+        sequence = self._next()
+        self._send(Release(sequence, self.clock.now()))
+        self._await(sequence, HostState.RELEASED, wait)
 
     def stop(self) -> None:
         """Come to rest and go into the configured end state, for good."""

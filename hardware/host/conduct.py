@@ -67,10 +67,17 @@ class Conduct:
             self._motion.brake(now)
             self.state = HostState.HOLDING
 
+    def release(self) -> None:
+        """The torque is off by order, the arm in somebody's hands."""
+        self._motion = None
+        self.state = HostState.RELEASED
+
     def stop(self, now: float) -> None:
         """Comes to rest, then asks for the end state. Without torque there is nothing to stop."""
         if self._motion is None:
             self._end_reached = True
+            if self.state is HostState.RELEASED:
+                self.state = HostState.STOPPED
         elif self.state not in _FINAL:
             self._motion.brake(now)
             self.state = HostState.STOPPING

@@ -11,10 +11,23 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from hardware.host.messages import Begin, Close, Follow, Hold, Message, Refused, Report, Started, Stop, TorqueOn
+from hardware.host.messages import (
+    Begin,
+    Close,
+    Follow,
+    Hold,
+    Message,
+    Refused,
+    Release,
+    Report,
+    Started,
+    Stop,
+    TorqueOn,
+)
 
 _KINDS: dict[str, type[Message]] = {
-    each.__name__.lower(): each for each in (Begin, TorqueOn, Follow, Hold, Stop, Close, Report, Started, Refused)
+    each.__name__.lower(): each
+    for each in (Begin, TorqueOn, Follow, Hold, Release, Stop, Close, Report, Started, Refused)
 }
 
 

@@ -21,6 +21,7 @@ from hardware.host.messages import (
     HostState,
     HostStatistics,
     Order,
+    Release,
     Report,
     Stop,
     TorqueOn,
@@ -45,6 +46,7 @@ class Loop:
         self._conduct = Conduct(robot.dead_man)
         self._accepted = 0
         self._leave_asked = False
+        self._speed = 1.0
         self._lateness, self._cycles, self._ages = Samples(), Samples(), Samples()
         self._statistics, self._statistics_due = self._count(), 0.0
         self._slow: tuple[str, ...] = ()
@@ -80,11 +82,12 @@ class Loop:
         self._end.report(self._report())
 
     def _hear(self) -> None:
-        now = self._clock.now()
         if self._leave_asked:
-            self._conduct.leave(now)
+            self._catch()
+            self._conduct.leave(self._clock.now())
         if self._owner.gone:
-            self._conduct.owner_gone(now)
+            self._catch()
+            self._conduct.owner_gone(self._clock.now())
         try:
             orders = self._end.orders()
         except MessageError as error:
@@ -98,8 +101,10 @@ class Loop:
             self._obey(order)
 
     def _obey(self, order: Order) -> None:
+        self._ages.add(max(self._clock.now() - order.sent, 0.0))
+        if isinstance(order, Stop | Close):
+            self._catch()
         now, carried_out = self._clock.now(), True
-        self._ages.add(max(now - order.sent, 0.0))
         match order:
             case TorqueOn():
                 carried_out = self._torque_on(order.speed)
@@ -107,6 +112,8 @@ class Loop:
                 carried_out = self._follow(order)
             case Hold():
                 self._conduct.hold(now)
+            case Release():
+                carried_out = self._release()
             case Stop():
                 self._conduct.stop(now)
             case Close():
@@ -122,8 +129,9 @@ class Loop:
             return False
 
     def _torque_on(self, speed: float) -> bool:
-        if self._conduct.state is not HostState.DISARMED:
+        if self._conduct.state not in (HostState.DISARMED, HostState.RELEASED):
             return self._conduct.state is HostState.HOLDING
+        self._speed = speed
         try:
             limits = self._arm.torque_on(speed)
         except ArmFault as error:
@@ -131,6 +139,21 @@ class Loop:
             return False
         self._conduct.arm(limits, self._arm.goal, self._clock.now())
         return True
+
+    def _release(self) -> bool:
+        if self._conduct.state is not HostState.HOLDING:
+            return self._conduct.state is HostState.RELEASED
+        driven = self._arm.safe_stop("torque_off")
+        if driven:
+            self._fail(Fault(FaultKind.SILENT, f"the torque of {', '.join(driven)} could not be switched off"))
+            return False
+        self._conduct.release()
+        return True
+
+    def _catch(self) -> None:
+        """Takes over from hands that nobody will ask for any more, where the end state is to hold."""
+        if self._conduct.state is HostState.RELEASED and self._robot.dead_man.end_state == "hold":
+            self._torque_on(self._speed)
 
     def _listen(self) -> bool:
         """Reads the arm; whether every servo was heard, healthy or not."""

@@ -18,13 +18,15 @@ class HostState(enum.Enum):
     DISARMED: it reads, the torque is off. HOLDING: torque on, standing still by order. FOLLOWING: moving on commands.
     LAPSED: commands stopped coming, the goal is held until they come again. STOPPING: coming to rest for the end
     state. STOPPED: the end state is reached. FAULT: the same, because of a fault. The last three are not left: it
-    takes a new host, and somebody who starts it.
+    takes a new host, and somebody who starts it. RELEASED: it reads, the torque was taken away by order, and the arm is
+    in somebody's hands.
     """
 
     DISARMED = "disarmed"
     HOLDING = "holding"
     FOLLOWING = "following"
     LAPSED = "lapsed"
+    RELEASED = "released"
     STOPPING = "stopping"
     STOPPED = "stopped"
     FAULT = "fault"
@@ -75,6 +77,14 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
+class Release:
+    """Torque off, for hands that are there, until `TorqueOn`. Taken while holding."""
+
+    sequence: int
+    sent: float
+
+
+@dataclass(frozen=True, slots=True)
 class Stop:
     """Come to rest, run into the configured end state and stay there."""
 
@@ -90,7 +100,7 @@ class Close:
     sent: float
 
 
-Order = TorqueOn | Follow | Hold | Stop | Close
+Order = TorqueOn | Follow | Hold | Release | Stop | Close
 
 
 @dataclass(frozen=True, slots=True)

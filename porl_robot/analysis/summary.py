@@ -200,6 +200,7 @@ SCHEMA: Mapping[str, tuple[Key, ...]] = {
         _SEED,
         _EPISODES,
         *_rate("success", "fraction of episodes that succeeded"),
+        Key("assisted", INTEGER, "episodes in which a person took over; they count as failed"),
         _RETURN,
         Key("seconds", NUMBER, "wall time of the episodes [s]"),
     ),
@@ -242,7 +243,8 @@ SCHEMA: Mapping[str, tuple[Key, ...]] = {
     ),
     "collect": (
         _ENV,
-        Key("skill", TEXT, "how good the demonstrator was"),
+        Key("skill", TEXT, "how good the scripted demonstrator was; null where a person moved the arm", nullable=True),
+        Key("teleop", TEXT, "with what a person moved the arm: leader or kinesthetic; else null", nullable=True),
         _SEED,
         _EPISODES,
         Key("steps", INTEGER, "environment steps over all episodes"),

@@ -16,11 +16,17 @@ from porl_robot.seeds import Stream, derive
 
 @dataclass(frozen=True, slots=True)
 class EvaluationResult:
-    """The outcome of some episodes. `successes` is None where the task has no notion of success."""
+    """The outcome of some episodes.
+
+    Attributes:
+        successes: of the policy alone; None where the task has no notion of success.
+        assisted: episodes in which a person took over.
+    """
 
     episodes: int
     successes: int | None
     return_mean: float
+    assisted: int = 0
 
     @property
     def success(self) -> float | None:
@@ -43,16 +49,16 @@ def evaluate(
     """Runs one episode per seed with the policy's mode, or with sampled actions.
 
     The same policy and seeds give the same outcome. `progress` is called after every episode. An operator may discard
-    episodes, which are repeated, and finish early.
+    episodes, which are repeated, and finish early. One in which a person took over is no success of the policy.
 
     Raises:
         Halted: as `counted_episodes` does.
     """
     rewards: list[float] = []
-    successes = 0
+    successes = assisted = 0
 
     def run(seed: int) -> Transition:
-        nonlocal successes
+        nonlocal successes, assisted
         rng = np.random.default_rng(derive(seed, Stream.SAMPLED_ACTIONS))
 
         def choose(observation: FloatArray) -> Choice:
@@ -60,15 +66,17 @@ def evaluate(
                 return Choice(agent.mode(observation), float("nan"), Source.POLICY, 0)
             return Choice(*agent.sample(observation, rng), Source.POLICY, 0)
 
-        before = len(rewards)
+        before, helped = len(rewards), False
         for transition in episode(env, choose, seed):
             rewards.append(transition.reward)
+            helped |= transition.choice.source is Source.HUMAN
         if transition.step.discarded:
             del rewards[before:]
         else:
-            successes += transition.step.success is True
+            successes += transition.step.success is True and not helped
+            assisted += helped
             progress()
         return transition
 
     episodes = counted_episodes(env, seeds, run)
-    return EvaluationResult(episodes, successes if env.has_success else None, sum(rewards) / episodes)
+    return EvaluationResult(episodes, successes if env.has_success else None, sum(rewards) / episodes, assisted)

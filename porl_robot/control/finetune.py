@@ -145,6 +145,7 @@ class FineTuning:
             last = state.env_steps + 1 == self._config.steps
             transition = replace(happened, truncated=True) if last and not happened.ended else happened
             self._record(transition, frame)
+            self._frame = frame + 1
             self._learn()
             if not self._env.real_time:
                 self._look()
@@ -174,7 +175,6 @@ class FineTuning:
         scale = self._method.warm_up.noise_scale(state.episodes) if state.unfreeze_step is None else 1.0
         moment = Moment(state.env_steps, self._frame, state.outcomes, scale)
         proposed = self._method.explorer.act(snapshot.agent, self._learner.reference, observation, moment, self._rng)
-        self._frame += 1
         return Choice(proposed.action, proposed.log_prob, proposed.source, snapshot.version)
 
     def _record(self, transition: Transition, frame: int) -> None:

@@ -19,6 +19,10 @@ from porl_robot.control.operator import STOP_KEYS
 from porl_robot.scheduling import OPERATOR_PRIORITY, real_time
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""They stop."""
+
+KEYS_BY_SIGNAL = {signal.SIGUSR1: "t", signal.SIGUSR2: "p"}
+"""For pedals and buttons of other programs, and for a person without a terminal."""
 
 _STDIN = 0
 _END = b"\0"
@@ -38,7 +42,7 @@ def keyboard() -> int | None:
 
 
 class Keyboard:
-    """While entered, calls `press` with every key and `stop` with the name of every signal, both in a thread.
+    """While entered, calls `press` with every key and `stop` with the name of every signal that stops, in a thread.
 
     Keys come at once and unseen; Ctrl-C, Ctrl-Z and Ctrl-\\ are keys like others. A terminal that goes away stops.
     The terminal is put back on the way out. Signals that were ignored stay so. To be entered in the main thread.
@@ -55,7 +59,7 @@ class Keyboard:
         self._signals, self._wake = os.pipe()
         os.set_blocking(self._wake, False)
         self._wake_before = signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
-        heeded = [each for each in SIGNALS if signal.getsignal(each) is not signal.SIG_IGN]
+        heeded = [each for each in (*SIGNALS, *KEYS_BY_SIGNAL) if signal.getsignal(each) is not signal.SIG_IGN]
         self._handlers_before = {each: signal.signal(each, _leave_to_the_thread) for each in heeded}
         if self._descriptor is not None:
             self._settings_before = termios.tcgetattr(self._descriptor)
@@ -103,6 +107,8 @@ class Keyboard:
                     return False
                 if number in SIGNALS:
                     self._stop(signal.Signals(number).name)
+                elif number in KEYS_BY_SIGNAL:
+                    self._press(KEYS_BY_SIGNAL[signal.Signals(number)])
         return True
 
     def _typed(self) -> str:

@@ -6,13 +6,17 @@ import threading
 from collections.abc import Iterable
 
 from porl_robot.control.session import LATCHED, MOVING, Action, IllegalAction, Session, State
+from porl_robot.env import FloatArray, Teleoperator
 from porl_robot.supervision import Fault, Mark
 
 STOPPED_BY_OPERATOR = "stopped by the operator"
 FINISHED_BY_OPERATOR = "finished early by the operator"
 
 STOP_KEYS = {" ": "space", "\x03": "Ctrl-C"}
-KEYS_HELP = "space or Ctrl-C stop   p pause, resume   s success   f failure   r re-record   q finish after this episode"
+KEYS_HELP = (
+    "space or Ctrl-C stop   p pause, resume   t take over, release   "
+    "s success   f failure   r re-record   q finish after this episode"
+)
 
 _MARKS = {
     "s": (Action.SUCCESS, Mark.SUCCESS),
@@ -30,12 +34,16 @@ class Operator:
     Args:
         session: ARMED by the time the env moves.
         judges: whether the task knows success and what its rewards mean, so that episodes can be marked.
+        teleoperator: what a person who takes over moves the robot with; None where there is nothing.
+        led: nobody but a person moves the robot in this run: there is no policy to go back to.
     """
 
-    def __init__(self, session: Session, judges: bool) -> None:
+    def __init__(
+        self, session: Session, judges: bool, teleoperator: Teleoperator | None = None, led: bool = False
+    ) -> None:
         self.session = session
         self.finishing = False
-        self._judges = judges
+        self._judges, self._teleoperator, self._led = judges, teleoperator, led
         self._lock = threading.Lock()
         self._mark: Mark | None = None
         self._acting = False
@@ -58,6 +66,15 @@ class Operator:
     @property
     def paused(self) -> bool:
         return self.session.state is State.PAUSED
+
+    def hand(self) -> FloatArray | None:
+        if self._teleoperator is None or self.session.state is not State.HUMAN:
+            return None
+        asked = self._teleoperator.act()
+        if isinstance(asked, Fault):
+            self.report(asked)
+            return None
+        return asked
 
     def sleep(self, seconds: float) -> None:
         self.session.wait_latched(seconds)
@@ -92,7 +109,10 @@ class Operator:
             if key in STOP_KEYS:
                 self.stop(STOP_KEYS[key])
             elif key == "p":
-                self.session.act(Action.RESUME if self.paused else Action.PAUSE)
+                self.session.act(self._going_on if self.paused else Action.PAUSE)
+                self._answer = ""
+            elif key == "t":
+                self._take_over_or_release()
                 self._answer = ""
             elif key in _MARKS:
                 self._put_mark(*_MARKS[key])
@@ -105,6 +125,12 @@ class Operator:
     def stop(self, cause: str) -> None:
         """Stops the robot. `cause`: the key, the signal, or what else did it."""
         self.session.stop(cause)
+
+    def start(self) -> None:
+        """Lets the policy move the armed robot, or the person, where nobody else does."""
+        self.session.act(Action.START)
+        if self._led:
+            self.session.act(Action.TAKEOVER)
 
     def leave(self) -> None:
         """Disarms at the end of a run. What is latched stays so."""
@@ -124,6 +150,19 @@ class Operator:
             parts.append(f"success {sum(outcomes)}/{len(outcomes)}")
         said = (self._answer or self._intervention) if reason is None else reason.cause
         return "  ".join([*parts, said] if said else parts)
+
+    @property
+    def _going_on(self) -> Action:
+        """What ends a pause."""
+        return Action.TAKEOVER if self._led else Action.RESUME
+
+    def _take_over_or_release(self) -> None:
+        if self.session.state is State.HUMAN:
+            self.session.act(Action.RELEASE)
+        elif self._teleoperator is None and not self._led:
+            raise IllegalAction("cannot take over: there is nothing to lead with; teleop=leader brings a second arm")
+        else:
+            self.session.act(Action.TAKEOVER)
 
     def _put_mark(self, action: Action, mark: Mark) -> None:
         if not self._judges:

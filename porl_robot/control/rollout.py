@@ -45,12 +45,16 @@ def episode(
     seed: int | None = None,
     begin: Callable[[], None] = lambda: None,
 ) -> Iterator[Transition]:
-    """One episode from reset to its end. `begin` is called between the reset and the first choice."""
+    """One episode from reset to its end. `begin` is called between the reset and the first choice.
+
+    `choose` is not asked while a person who has taken over gives the actions.
+    """
     observation, _ = env.reset(seed=seed)
     begin()
     ended = False
     while not ended:
-        choice = choose(observation)
+        by_hand = None if env.supervisor is None else env.supervisor.hand()
+        choice = choose(observation) if by_hand is None else Choice(by_hand, float("nan"), Source.HUMAN, 0)
         next_observation, reward, terminated, truncated, info = env.step(choice.action)
         ended = terminated or truncated
         yield Transition(observation, choice, reward, terminated, truncated, next_observation, step_info(info))
@@ -97,7 +101,7 @@ def to_record(transition: Transition, episode_index: int, frame_index: int, phas
         truncated=transition.truncated,
         success=step.success,
         source=choice.source,
-        is_intervention=choice.source is Source.HUMAN,
+        is_intervention=choice.source is Source.HUMAN and phase is not Phase.COLLECT,  # there, nobody else acts
         filters=step.verdict.filters,
         episode_index=episode_index,
         frame_index=frame_index,

@@ -10,18 +10,24 @@ from omegaconf import DictConfig
 from porl_robot.control.keyboard import Keyboard, keyboard
 from porl_robot.control.operator import KEYS_HELP, Operator
 from porl_robot.control.session import Action, Session
-from porl_robot.env import RobotEnv
+from porl_robot.env import RobotEnv, Teleoperator
 from porl_robot.errors import UsageError, UserError
 from porl_robot.supervision import ArmingCard
 from porl_robot.verbs.schema import CONSENT
 
 
 @contextmanager
-def attended(config: DictConfig, env: RobotEnv) -> Iterator[Operator | None]:
+def attended(
+    config: DictConfig, env: RobotEnv, teleoperator: Teleoperator | None = None, led: bool = False
+) -> Iterator[Operator | None]:
     """Puts an operator beside an env in real time; a simulation has none.
 
     Where the env needs arming, the operator arms, and keys act until the way out. Where it does not (the virtual arm),
     nothing is asked and standard input stays unread; signals stop the robot all the same.
+
+    Args:
+        teleoperator: what a person who takes over moves the robot with.
+        led: a person moves it from the start, and nobody else does.
 
     Raises:
         UserError: nobody armed the robot; nothing has moved.
@@ -35,12 +41,12 @@ def attended(config: DictConfig, env: RobotEnv) -> Iterator[Operator | None]:
         _ask(env, config.arm == CONSENT, descriptor is not None)
         print(f"keys: {KEYS_HELP}" if descriptor is not None else "keys are off: standard input is no terminal")
     session.act(Action.ARM)
-    operator = Operator(session, judges=env.has_success and env.reward_bounds is not None)
+    operator = Operator(session, env.has_success and env.reward_bounds is not None, teleoperator, led)
     env.supervisor = operator
     try:
         with Keyboard(operator.press, operator.stop, descriptor):
             env.arm()
-            session.act(Action.START)
+            operator.start()
             yield operator
     finally:
         env.hold()

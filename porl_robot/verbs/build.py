@@ -102,6 +102,7 @@ def check(config: DictConfig) -> None:
     require_robot(config)
     if inputs != ("log",):
         require_port(config)
+        require_teleop(config)
     if "policy" in inputs and config.get("policy"):
         load_policy(Path(config.policy))
     if "log" in inputs and config.get("log"):
@@ -128,14 +129,15 @@ def require_inputs(method: Method, config: DictConfig) -> None:
 
 
 def make_env(config: DictConfig) -> RobotEnv:
-    """The env of `config.env`.
+    """The env of `config.env`, or that of `config.teleop` where a person moves the arm itself.
 
     Raises:
-        UsageError: it refuses its arguments; see also `require_robot` and `require_port`.
+        UsageError: it refuses its arguments; see also `require_robot`, `require_port` and `require_teleop`.
     """
     require_robot(config)
     require_port(config)
-    env: RobotEnv = made(config.env.adapter, "env.adapter")
+    require_teleop(config)
+    env: RobotEnv = made((config.get("teleop") or {}).get("adapter", config.env.adapter), "env.adapter")
     return env
 
 
@@ -174,6 +176,27 @@ def require_port(config: DictConfig) -> None:
         raise UsageError(
             f"robot.port=... is missing: env={config.env.name} moves a real arm; expected robot={config.robot.name} "
             "robot.port=DEVICE (porl-robot scan finds it), or env=serial_twin, which needs none"
+        )
+
+
+def require_teleop(config: DictConfig) -> None:
+    """Refuses a person without an arm to move, or without a place in the verb.
+
+    Raises:
+        UsageError: names the key and what would be accepted.
+    """
+    teleop = config.get("teleop")
+    if teleop is None:
+        return
+    if "twin" not in config.env:
+        raise UsageError(f"teleop={teleop.name}: env={config.env.name} has no arm on a bus to move; serial_reach has")
+    if "adapter" in teleop:
+        if "policy" in config:
+            raise UsageError(f"teleop={teleop.name}: only collect takes it; expected leader, which takes over")
+    elif teleop.port is None:
+        raise UsageError(
+            f"teleop.port=... is missing: teleop={teleop.name} reads a second arm; expected its serial device "
+            "(porl-robot scan finds it)"
         )
 
 

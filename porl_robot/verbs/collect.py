@@ -1,10 +1,16 @@
-"""Records demonstrations of a scripted expert into a log. Failed episodes are kept."""
+"""Records demonstrations of a scripted expert, or of a person, into a log. Failed episodes are kept.
+
+With teleop=leader teleop.port=DEVICE a person moves a second arm and this one follows; with teleop=kinesthetic a person
+moves this arm itself, which has no torque then. docs/operator.md tells how.
+"""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from contextlib import closing
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +21,7 @@ from porl_robot.analysis.summary import rate, write_summary
 from porl_robot.control.evaluation import start_seeds
 from porl_robot.control.operator import Operator
 from porl_robot.control.rollout import Choice, Transition, counted_episodes, episode, to_record
-from porl_robot.env import Demonstrator, FloatArray, RobotEnv
+from porl_robot.env import FloatArray, RobotEnv
 from porl_robot.replay.record import Phase, Source
 from porl_robot.replay.writer import LogWriter
 from porl_robot.seeds import Stream
@@ -28,41 +34,68 @@ from porl_robot.verbs.build import (
     require_demonstrator,
     require_new_out,
 )
+from porl_robot.verbs.teleop import teleoperated
 from porl_robot.verbs.terminal import Terminal
 
 
 def run(config: DictConfig) -> int:
     """Collects `config.episodes` episodes."""
     began = time.monotonic()
-    require_demonstrator(config)
-    with closing(make_env(config)) as env:
-        demonstrator = make_demonstrator(config, env)
+    led = config.teleop is not None
+    if not led:
+        require_demonstrator(config)
+    with ExitStack() as opened:
+        env = opened.enter_context(closing(make_env(config)))
+        teleoperator = opened.enter_context(teleoperated(config, env))
+        guide = _standing_still(env) if led else _scripted(config, env)
         require_new_out(Path(config.out))
-        with attended(config, env) as operator:
-            out = new_out(config)
-            recorded = _record(config, env, demonstrator, out, operator)
-    summary = {"env": env.name, "skill": config.skill, "seed": config.seed, **recorded}
+        operator = opened.enter_context(attended(config, env, teleoperator, led))
+        out = new_out(config)
+        recorded = _record(config, env, guide, out, operator)
+    who = {"skill": None, "teleop": config.teleop.name} if led else {"skill": config.skill, "teleop": None}
+    summary = {"env": env.name, **who, "seed": config.seed, **recorded}
     write_summary("collect", out / "summary.json", {**summary, "wall_s": time.monotonic() - began})
     print(f"{recorded['episodes']} episodes, {recorded['steps']} steps, success {recorded['success']}: {out}")
     return 0
 
 
-def _record(
-    config: DictConfig, env: RobotEnv, demonstrator: Demonstrator, out: Path, operator: Operator | None
-) -> dict[str, Any]:
-    """Writes the log; returns what the summary says of the episodes that count."""
-    rng = np.random.default_rng(config.seed)
-    interventions: Counter[str] = Counter()
-    rewards: list[float] = []
-    successes: list[bool] = []
+@dataclass(frozen=True, slots=True)
+class _Guide:
+    """Who shows what to do. `begin` is called when an episode has begun."""
+
+    choose: Callable[[FloatArray], Choice]
+    begin: Callable[[], None]
+
+
+def _scripted(config: DictConfig, env: RobotEnv) -> _Guide:
+    demonstrator, rng = make_demonstrator(config, env), np.random.default_rng(config.seed)
 
     def choose(observation: FloatArray) -> Choice:
         return Choice(demonstrator.act(), float("nan"), Source.GUIDE, 0)
 
+    return _Guide(choose, lambda: demonstrator.begin(rng))
+
+
+def _standing_still(env: RobotEnv) -> _Guide:
+    """What is asked of the motors where no device of the person's asks for anything."""
+    still = np.zeros(env.action_space.shape)
+
+    def choose(observation: FloatArray) -> Choice:
+        return Choice(still, float("nan"), Source.HUMAN, 0)
+
+    return _Guide(choose, lambda: None)
+
+
+def _record(config: DictConfig, env: RobotEnv, guide: _Guide, out: Path, operator: Operator | None) -> dict[str, Any]:
+    """Writes the log; returns what the summary says of the episodes that count."""
+    interventions: Counter[str] = Counter()
+    rewards: list[float] = []
+    successes: list[bool] = []
+
     def run(seed: int) -> Transition:
         taken: list[Transition] = []
         index = log.episodes
-        for frame, transition in enumerate(episode(env, choose, seed, lambda: demonstrator.begin(rng))):
+        for frame, transition in enumerate(episode(env, guide.choose, seed, guide.begin)):
             log.append(to_record(transition, index, frame, Phase.COLLECT))
             taken.append(transition)
         if not transition.step.discarded:

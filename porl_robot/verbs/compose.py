@@ -23,7 +23,7 @@ from porl_robot.paths import data_dir
 from porl_robot.verbs.kinds import described, fits
 from porl_robot.verbs.schema import CONSENT, LARGEST, PASSED_ON, SCHEMAS, register
 
-GROUPS = ("robot", "env", "method", "learner", "safety")
+GROUPS = ("robot", "env", "method", "learner", "safety", "teleop")
 VERSION_BASE = "1.3"
 CONFIG_NAME = "config.yaml"
 
@@ -102,7 +102,7 @@ def _resumed(verb: str, overrides: list[Override]) -> DictConfig:
     except (OmegaConfBaseException, YAMLError, ValueError) as error:
         raise UserError(f"{path}: is not the config of a {verb} run ({_first_line(error)})") from error
     assert isinstance(config, DictConfig)
-    lacking = [each.name for each in fields(SCHEMAS[verb]) if each.name not in saved and each.name != "arm"]
+    lacking = [each.name for each in fields(SCHEMAS[verb]) if each.name not in (*saved, "arm", "teleop")]
     if lacking:
         raise UserError(f"{path}: is not the config of a {verb} run ({lacking[0]} is missing)")
     for override in overrides:

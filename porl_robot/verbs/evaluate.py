@@ -15,6 +15,7 @@ from porl_robot.policy.spec import require_fit
 from porl_robot.seeds import Stream
 from porl_robot.verbs.attend import attended
 from porl_robot.verbs.build import make_env, new_out, require_new_out
+from porl_robot.verbs.teleop import teleoperated
 from porl_robot.verbs.terminal import Terminal
 
 
@@ -25,7 +26,7 @@ def run(config: DictConfig) -> int:
     with closing(make_env(config)) as env:
         require_fit(policy, env, config.policy)
         require_new_out(Path(config.out))
-        with attended(config, env) as operator:
+        with teleoperated(config, env) as teleoperator, attended(config, env, teleoperator) as operator:
             out = new_out(config)
             began = time.monotonic()
             line = operator.line if operator else None
@@ -38,11 +39,13 @@ def run(config: DictConfig) -> int:
         "seed": config.seed,
         "episodes": result.episodes,
         **figures,
+        "assisted": result.assisted,
         "return_mean": result.return_mean,
         "seconds": time.monotonic() - began,
     }
     write_summary("evaluate", out / "summary.json", values)
-    terminal.note(f"success {describe(figures)}, mean return {result.return_mean:.2f}: {out}")
+    helped = f", {result.assisted} episodes with a person's help count as failed" if result.assisted else ""
+    terminal.note(f"success {describe(figures)}{helped}, mean return {result.return_mean:.2f}: {out}")
     return 0
 
 

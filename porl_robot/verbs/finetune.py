@@ -47,6 +47,7 @@ from porl_robot.verbs.build import (
     save_config,
     training_log,
 )
+from porl_robot.verbs.teleop import teleoperated
 from porl_robot.verbs.terminal import Terminal
 
 FINAL_EPISODES = 200
@@ -77,7 +78,7 @@ def run(config: DictConfig) -> int:
         buffer = ReplayBuffer(config.steps, *spaces, learner_config.device, offline)
         start = starting_policy(method, given, env, config.seed, buffer)
         learner = Learner(method, learner_config, start, buffer, env.reward_bounds, config.seed, given, found)
-        operator = opened.enter_context(attended(config, env))
+        operator = opened.enter_context(attended(config, env, opened.enter_context(teleoperated(config, env))))
         if config.resume is None:
             out, state, missed = new_out(config), RunState(), 0
             log = opened.enter_context(LogWriter.create(out, log_spec(env)))

@@ -17,6 +17,7 @@ CONSENT = "yes"
 """The one value of `arm`. It is of one command: no run keeps it."""
 
 _ARM = f"{CONSENT} lets a real arm move without asking at the terminal"
+_TELEOP = "leader (with teleop.port=DEVICE): a person may take over with a second arm (group)"
 
 
 def _key(meaning: str, default: Any = MISSING, least: int | None = None) -> Any:
@@ -42,6 +43,7 @@ class CollectKeys(Common):
     """Keys of `collect`."""
 
     skill: str = _key("how good the demonstrator is: clean or degraded", "clean")
+    teleop: Any = _key("leader (with teleop.port=DEVICE) or kinesthetic: a person moves the arm instead (group)", None)
     episodes: int = _key("episodes to record", 40, least=1)
     arm: str | None = _key(_ARM, None)
 
@@ -93,6 +95,7 @@ class EvaluateKeys(Common):
     policy: str = _key("folder written by pretrain or finetune")
     episodes: int = _key("episodes to run", 100, least=1)
     sampled: bool = _key("sample actions instead of taking the policy's mode", False)
+    teleop: Any = _key(_TELEOP, None)
     arm: str | None = _key(_ARM, None)
 
 
@@ -110,6 +113,7 @@ class FinetuneKeys(Common):
     final_episodes: int | None = _key(
         "fresh episodes for the final figure; left out, 200, or on an arm as many as eval_episodes", None, least=1
     )
+    teleop: Any = _key(_TELEOP, None)
     resume: str | None = _key("out folder of a run to go on with; only steps and arm may be given beside it", None)
     arm: str | None = _key(_ARM, None)
 

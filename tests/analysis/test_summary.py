@@ -15,6 +15,7 @@ EVALUATE = {
     "success": 0.5,
     "success_low": 0.37,
     "success_high": 0.63,
+    "assisted": 0,
     "return_mean": -31.0,
     "seconds": 4,
 }

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 import pytest
 
-from porl_robot.control.keyboard import SIGNALS, Keyboard, keyboard
+from porl_robot.control.keyboard import KEYS_BY_SIGNAL, SIGNALS, Keyboard, keyboard
 
 
 class Heard:
@@ -111,6 +111,16 @@ def test_a_signal_stops_and_interrupts_nothing(heard, number):
         os.kill(os.getpid(), number)
         heard.wait(causes=1)
     assert heard.causes == [number.name]
+    assert signal.getsignal(number) is before
+
+
+@pytest.mark.parametrize("number", KEYS_BY_SIGNAL)
+def test_other_signals_are_keys(heard, number):
+    before = signal.getsignal(number)
+    with heard.keyboard():
+        os.kill(os.getpid(), number)
+        heard.wait(keys=1)
+    assert heard.keys == [KEYS_BY_SIGNAL[number]] and heard.causes == []
     assert signal.getsignal(number) is before
 
 

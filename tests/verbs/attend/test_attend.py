@@ -113,6 +113,13 @@ def test_a_pause_sends_nothing_until_it_is_over(person):
     person.wait_event("send", sent + 3)
 
 
+def test_nobody_takes_over_without_a_leader(person):
+    person.type("t")
+    person.wait_shown("cannot take over: there is nothing to lead with")
+    sent = len(person.times("send"))
+    person.wait_event("send", sent + 3)
+
+
 def test_marks_end_episodes_and_q_the_run(person):
     for count, key in enumerate("sfr", start=1):
         person.wait_event("begin", count)
