@@ -6,10 +6,11 @@ from collections.abc import Mapping
 
 from hardware import insist
 from hardware.bus import Bus
-from hardware.calibrate.eprom import Values, by_joint, changes, effective_offset, write_changes
+from hardware.calibrate.eprom import by_joint, write_changes
 from hardware.calibrate.operator import Operator
 from hardware.calibration import JointCalibration
 from hardware.description import RobotDescription
+from hardware.eprom import Values, changes, effective_offset
 from hardware.errors import HardwareError
 from hardware.homing import rehomed
 from hardware.sweep import unwrapped
