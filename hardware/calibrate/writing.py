@@ -48,7 +48,7 @@ def write(
         found = insist.read(bus, joint.id, "present_position")
         if abs(unwrapped(expected[joint.name], found) - expected[joint.name]) > _STILL:
             raise HardwareError(
-                f"{joint.name} (id {joint.id}): reads {found} ticks with its new offset, {expected[joint.name]} was "
+                f"{joint}: reads {found} ticks with its new offset, {expected[joint.name]} was "
                 "expected; let the arm rest while it is written, and calibrate again before it moves"
             )
 

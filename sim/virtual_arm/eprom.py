@@ -94,7 +94,7 @@ def _assembled(robot: RobotDescription, joint: JointDescription) -> Values:
         return {**values, "firmware_version": int(DYNAMIXEL_FIRMWARE)}
     major, minor = FEETECH_FIRMWARE.split(".")
     values |= {"firmware_major": int(major), "firmware_minor": int(minor)}
-    if robot.supply > _STS_FOR_12_VOLT:
+    if robot.supply_of(joint) > _STS_FOR_12_VOLT:
         values["max_voltage"] = _HIGHEST_AT_12_VOLT
     return values
 

@@ -39,7 +39,7 @@ class WatchedTwin(SerialTwin):
     def begin(self, seed: int) -> None:
         self.watch = None
         self.reset(seed=seed)
-        self.watch, self.fault, self.frozen = Watch(self.kinematics.names, 12.0), None, None
+        self.watch, self.fault, self.frozen = Watch(self.kinematics.names, (12.0,) * 6), None, None
 
     def play(self, action: np.ndarray) -> None:
         self._ended = False
