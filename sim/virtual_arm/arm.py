@@ -54,6 +54,7 @@ class VirtualArm:
         calibration: says how the servos are mounted: with it in their EPROM they read right.
         kept: what each servo remembers, in the joints' order.
         save: called whenever a servo changed its EPROM.
+        backlash: play between what every servo aims at and its shaft, whole width [rad].
 
     Attributes:
         time: that it has moved through [s].
@@ -62,7 +63,12 @@ class VirtualArm:
     """
 
     def __init__(
-        self, robot: RobotDescription, calibration: Calibration, kept: Sequence[Values], save: Callable[[], None]
+        self,
+        robot: RobotDescription,
+        calibration: Calibration,
+        kept: Sequence[Values],
+        save: Callable[[], None],
+        backlash: float = 0.0,
     ) -> None:
         self.time = 0.0
         self._supplies = robot.supplies
@@ -77,6 +83,7 @@ class VirtualArm:
         self._look()
         for servo in self.servos:
             servo.drive.power_up()
+            servo.drive.profile.backlash = backlash * TICKS_PER_RADIAN
 
     def advance(self, until: float) -> None:
         """Moves on to the time `until` [s], in whole physics steps."""
