@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from hardware.control_socket import control_path
 from hardware.errors import HardwareError
 
 _PATIENCE = 5.0
@@ -16,11 +17,6 @@ _PATIENCE = 5.0
 
 _LONGEST, _MOST = 4096, 16
 """Bytes of a line, and clients at a time; more of them wait in the socket's own queue."""
-
-
-def control_path(link: Path) -> Path:
-    """The socket of the virtual arm at `link`."""
-    return link.with_name(link.name + ".control")
 
 
 @dataclass
@@ -105,22 +101,3 @@ class Control:
         if time.monotonic() - client.since > _PATIENCE:
             return f"refused: no whole line came within {_PATIENCE:g} s; end it with a newline"
         return None
-
-
-def ask(link: Path, line: str) -> str:
-    """What the virtual arm at `link` answers to `line`: faults as in `faults=`, `clear`, or `state`.
-
-    Raises:
-        HardwareError: there is none, or it refuses.
-    """
-    try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            connection.settimeout(5.0)
-            connection.connect(str(control_path(link)))
-            connection.sendall((line + "\n").encode())
-            answer = connection.makefile().readline().strip()
-    except OSError as error:
-        raise HardwareError(f"{control_path(link)}: no virtual arm answers ({error})") from error
-    if answer.startswith("refused: "):
-        raise HardwareError(answer.removeprefix("refused: "))
-    return answer

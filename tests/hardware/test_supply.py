@@ -8,8 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hydra.utils import instantiate
-from omegaconf import OmegaConf
 
 from hardware.arm.driver import open_arm
 from hardware.clock import Clock
@@ -17,8 +15,9 @@ from hardware.description import RobotDescription
 from hardware.errors import HardwareError
 from hardware.manifest import read_manifest
 from hardware.supply import lowest_voltages
-from porl_robot.paths import data_dir
 from sim.virtual_arm.launch import LaunchedArm
+
+from ..arms import described
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +28,7 @@ def virtual(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LaunchedArm]:
 
 @pytest.fixture
 def koch(virtual: LaunchedArm) -> RobotDescription:
-    made: RobotDescription = instantiate(OmegaConf.load(data_dir("configs") / "robot" / "koch.yaml"), _convert_="all")
-    return replace(made, port=str(virtual.link))
+    return described("koch", port=str(virtual.link))
 
 
 @pytest.fixture

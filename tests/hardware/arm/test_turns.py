@@ -8,14 +8,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hydra.utils import instantiate
-from omegaconf import OmegaConf
 
 from hardware.arm.driver import Arm, open_arm
 from hardware.arm.faults import ArmFault, FaultKind
@@ -24,11 +22,12 @@ from hardware.arm.turns import counted
 from hardware.bus import open_bus
 from hardware.calibration import JointCalibration
 from hardware.clock import Clock
+from hardware.control_socket import ask
 from hardware.description import RobotDescription, robot
 from hardware.errors import HardwareError
 from hardware.servos import SERVOS
-from porl_robot.paths import data_dir
-from sim.virtual_arm.control import ask
+
+from ...arms import described
 
 ROLL = 4
 BEYOND = -1.0
@@ -44,10 +43,7 @@ class Bench:
 
     @property
     def robot(self) -> RobotDescription:
-        made: RobotDescription = instantiate(
-            OmegaConf.load(data_dir("configs") / "robot" / "light.yaml"), _convert_="all"
-        )
-        return replace(made, port=str(self.link))
+        return described("light", port=str(self.link))
 
     def opened(self) -> Arm:
         return open_arm(self.robot, self.calibration, Clock())

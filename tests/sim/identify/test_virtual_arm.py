@@ -6,8 +6,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from hydra.utils import instantiate
-from omegaconf import OmegaConf
 
 from hardware.calibration import load_calibration
 from hardware.description import RobotDescription
@@ -24,14 +22,9 @@ from sim.identify.simulation import Simulation
 from sim.virtual_arm.arm import VirtualArm
 from sim.virtual_arm.eprom import calibrated
 
+from ...arms import described
+
 BACKLASH = 0.01  # rad
-
-
-def described(name: str) -> RobotDescription:
-    made: RobotDescription = instantiate(
-        OmegaConf.load(data_dir("configs") / "robot" / f"{name}.yaml"), _convert_="all"
-    )
-    return made
 
 
 def motion_of(robot: RobotDescription) -> Excitation:

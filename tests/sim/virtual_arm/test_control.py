@@ -10,8 +10,9 @@ from contextlib import ExitStack
 
 import pytest
 
+from hardware.control_socket import control_path
 from sim.virtual_arm import control
-from sim.virtual_arm.control import Control, control_path
+from sim.virtual_arm.control import Control
 
 
 class Bench:
