@@ -24,6 +24,7 @@ class JointDescription:
         servo: name of its model, as in `hardware.servos`.
         lower, upper: range [rad]; None where the MJCF model gives it.
         continuous: has no stops and turns without end.
+        supply: nominal, of its servo [V]; None where it is the robot's.
     """
 
     name: str
@@ -32,6 +33,10 @@ class JointDescription:
     lower: float | None = None
     upper: float | None = None
     continuous: bool = False
+    supply: float | None = None
+
+    def __str__(self) -> str:
+        return f"{self.name} (id {self.id})"
 
     @property
     def limits(self) -> tuple[float, float] | None:
@@ -83,7 +88,7 @@ class RobotDescription:
         port: serial device, or None where none was given.
         baud: bits per second on the bus.
         time_scale: arm seconds per wall second; other than 1 on a virtual arm only.
-        supply: nominal supply [V].
+        supply: nominal, of all joints that have none of their own [V].
         gains: the servos' position gains.
         velocity, acceleration, jerk: what a joint may do at most [rad/s], [rad/s^2], [rad/s^3].
         bus_hz: cycles of the bus loop per second.
@@ -109,6 +114,15 @@ class RobotDescription:
     def names(self) -> tuple[str, ...]:
         """The joints' names, in order."""
         return tuple(joint.name for joint in self.joints)
+
+    @property
+    def supplies(self) -> tuple[float, ...]:
+        """Nominal supply of each joint's servo, in order [V]."""
+        return tuple(self.supply_of(joint) for joint in self.joints)
+
+    def supply_of(self, joint: JointDescription) -> float:
+        """Nominal supply of the servo of one of its joints [V]."""
+        return self.supply if joint.supply is None else joint.supply
 
 
 def robot(
@@ -168,6 +182,8 @@ def _joints(joints: Mapping[str, Mapping[str, Any]], has_model: bool) -> tuple[J
             raise ValueError(f"{where}: give lower and upper [rad], or robot.model, which holds the ranges")
         if joint.lower is not None and joint.upper is not None and not joint.lower < joint.upper:
             raise ValueError(f"{where}: lower {joint.lower} is not below upper {joint.upper}")
+        if joint.supply is not None and not joint.supply > 0:
+            raise ValueError(f"{where}.supply {joint.supply} must be positive")
     ids = [joint.id for joint in made]
     if len(set(ids)) < len(ids):
         raise ValueError(f"robot.joints: ids {ids} are not unique")

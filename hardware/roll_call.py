@@ -7,8 +7,7 @@ from hardware.bus import Bus
 from hardware.description import JointDescription, RobotDescription
 from hardware.errors import HardwareError, NoReply
 from hardware.servos import SERVOS, ServoModel
-
-_SUPPLY_TOLERANCE = 0.25
+from hardware.supply import require_supply
 
 
 def roll_call(bus: Bus, robot: RobotDescription) -> dict[str, str]:
@@ -23,11 +22,11 @@ def roll_call(bus: Bus, robot: RobotDescription) -> dict[str, str]:
         servo = SERVOS[joint.servo]
         if numbers[joint.name] != servo.number:
             raise HardwareError(
-                f"{_named(joint)}: its servo reports model {numbers[joint.name]}, robot={robot.name} has a "
+                f"{joint}: its servo reports model {numbers[joint.name]}, robot={robot.name} has a "
                 f"{servo.name} ({servo.number}) there; correct the id, or give the robot= that this arm is"
             )
     for joint in robot.joints:
-        _require_supply(bus, robot, joint)
+        require_supply(bus, robot, joint)
     return {joint.name: firmware(bus, joint.id, SERVOS[joint.servo]) for joint in robot.joints}
 
 
@@ -51,30 +50,8 @@ def _require_all(robot: RobotDescription, silent: list[JointDescription]) -> Non
             f"porl-robot scan port={robot.port}"
         )
     if silent:
-        missing = ", ".join(f"{_named(joint)} does not answer" for joint in silent)
+        missing = ", ".join(f"{joint} does not answer" for joint in silent)
         raise HardwareError(
             f"{robot.port}: {missing}; check the cable there, and that no two servos have one id (porl-robot "
             f"scan port={robot.port} lists them)"
         )
-
-
-def _require_supply(bus: Bus, robot: RobotDescription, joint: JointDescription) -> None:
-    scale = SERVOS[joint.servo].registers["present_voltage"].scale
-    names = ("present_voltage", "min_voltage", "max_voltage")
-    volts, lowest, highest = (scale * insist.read(bus, joint.id, name) for name in names)
-    if not lowest <= volts <= highest:
-        raise HardwareError(
-            f"{_named(joint)}: gets {volts:.1f} V, its servo takes {lowest:.1f} to {highest:.1f}; connect the supply "
-            "that these servos are made for at once"
-        )
-    # Small Dynamixel servos beside large ones, which could not stand the arm's supply, have a converter of their own.
-    converted = robot.protocol == "dynamixel" and robot.supply > highest
-    if not converted and abs(volts - robot.supply) > _SUPPLY_TOLERANCE * robot.supply:
-        raise HardwareError(
-            f"{_named(joint)}: gets {volts:.1f} V, robot={robot.name} is made for {robot.supply:g}; connect that "
-            "supply, or give robot.supply= where its servos are of another kind"
-        )
-
-
-def _named(joint: JointDescription) -> str:
-    return f"{joint.name} (id {joint.id})"

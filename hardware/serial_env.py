@@ -16,6 +16,7 @@ from hardware.host.messages import HostState, Report
 from hardware.identity import calibration_file, require_same_arm
 from hardware.manifest import read_manifest
 from hardware.reach_env import ReachEnv
+from hardware.supply import lowest_voltages
 from porl_robot.env import Command, FloatArray, RobotState
 from porl_robot.safety import JointLimits, joint_chain
 from porl_robot.scheduling import CONTROL_PRIORITY, Punctual, described, stay_in_memory
@@ -90,7 +91,7 @@ class SerialReach(ReachEnv):
                 ("pose", ", ".join(f"{name} {angle:.0f}" for name, angle in degrees) + " deg"),
                 ("limits", ", ".join(f"{name} {low:.0f} to {high:.0f}" for name, low, high in ends) + " deg"),
                 ("speed", f"{100 * self._speed:.0f} % of {self._robot.velocity:g} rad/s"),
-                ("supply", f"{min(report.voltage):.1f} V"),
+                ("supply", lowest_voltages(self._robot, report.voltage)),
                 ("host", self._host.started.scheduling),
                 ("control", described(self._scheduling.granted, CONTROL_PRIORITY)),
             ),

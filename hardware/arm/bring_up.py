@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hardware.arm.joint import Joint
+from hardware.arm.turns import counted
 from hardware.bus import Bus
-from hardware.calibration import TICKS_PER_TURN
 from hardware.description import RobotDescription
+from hardware.eprom import changes, read_held
 from hardware.errors import HardwareError
 from hardware.roll_call import roll_call
 
-_POSITION_MODES = {"feetech": (0,), "dynamixel": (3, 4)}
 
+def bring_up(bus: Bus, robot: RobotDescription, joints: Sequence[Joint]) -> tuple[Joint, ...]:
+    """Calls every servo, then holds firmware, EPROM and position against the calibration.
 
-def bring_up(bus: Bus, robot: RobotDescription, joints: Sequence[Joint]) -> None:
-    """Calls every servo, then holds firmware and EPROM against the calibration.
+    Returns:
+        The joints with the turns that their servos count.
 
     Raises:
         HardwareError: the first thing that is not as it should be, and what helps.
@@ -23,7 +25,8 @@ def bring_up(bus: Bus, robot: RobotDescription, joints: Sequence[Joint]) -> None
     firmware = roll_call(bus, robot)
     for joint in joints:
         _require_firmware(joint, firmware[joint.name])
-        _require_eprom(bus, joint)
+    _require_eprom(bus, robot, joints)
+    return counted(bus, joints)
 
 
 def _require_firmware(joint: Joint, found: str) -> None:
@@ -34,28 +37,12 @@ def _require_firmware(joint: Joint, found: str) -> None:
         )
 
 
-def _require_eprom(bus: Bus, joint: Joint) -> None:
-    calibration, servo = joint.calibration, joint.servo
-    expected = {
-        "id": (joint.id,),
-        "homing_offset": (calibration.homing_offset,),
-        "min_position": (calibration.range_min,),
-        "max_position": (calibration.range_max,),
-        "operating_mode": _POSITION_MODES[servo.protocol],
-        "return_delay": (0,),
-        "status_level": (servo.acknowledging,),
-    }
-    for register, values in expected.items():
-        found = bus.read(joint.id, register)
-        if found not in values:
-            wanted = " or ".join(str(value) for value in values)
-            raise HardwareError(
-                f"{joint}: {register} is {found}, expected {wanted} by its calibration; this is another arm, or its "
-                "calibration was never written: run porl-robot calibrate"
-            )
-    position = bus.read(joint.id, "present_position")
-    if not 0 <= position < TICKS_PER_TURN:
+def _require_eprom(bus: Bus, robot: RobotDescription, joints: Sequence[Joint]) -> None:
+    by_name = {joint.name: joint for joint in joints}
+    wrong = changes(robot, {name: joint.calibration for name, joint in by_name.items()}, read_held(bus, robot))
+    if wrong:
+        first = wrong[0]
         raise HardwareError(
-            f"{joint}: stands at {position}, outside 0 to {TICKS_PER_TURN - 1}: it counts several turns; run "
-            "porl-robot calibrate"
+            f"{by_name[first.joint]}: {first.register} is {first.held}, expected {first.wanted} by its calibration; "
+            "this is another arm, or its calibration was never written: run porl-robot calibrate"
         )

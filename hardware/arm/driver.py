@@ -18,6 +18,7 @@ from hardware.arm.reader import Reader
 from hardware.arm.safe_stop import safe_stop
 from hardware.arm.telemetry import Telemetry
 from hardware.arm.torque import torque_on, watchdogs_off
+from hardware.arm.turns import counted
 from hardware.arm.watch import Watch
 from hardware.bus import Bus, open_bus
 from hardware.calibration import Calibration, load_calibration
@@ -51,14 +52,14 @@ class Arm:
 
     def __init__(self, bus: Bus, robot: RobotDescription, calibration: Calibration, clock: Clock) -> None:
         self._bus, self._robot, self._clock = bus, robot, clock
-        self._joints = joints_of(robot, calibration)
-        require_within_model(robot, self._joints)
-        patiently(lambda: bring_up(bus, robot, self._joints))
+        joints = joints_of(robot, calibration)
+        require_within_model(robot, joints)
+        self._joints = patiently(lambda: bring_up(bus, robot, joints))
         self.limits = joint_limits(robot, self._joints)
         self.armed = False
         self.warnings: tuple[str, ...] = ()
         self._reader = Reader(bus, self._joints, robot.velocity, clock)
-        self._watch = Watch(robot.names, robot.supply)
+        self._watch = Watch(robot.names, robot.supplies)
         self._torque = patiently(self._torque_now)
         self._inspected = 0
         self._envelope = Envelope(self.limits)
@@ -92,8 +93,10 @@ class Arm:
             speed: share of the robot's limits that may be used, in (0, 1].
 
         Raises:
-            ArmFault: a servo did not take it; what was switched on was switched off again.
+            ArmFault: a servo did not take it, and what was switched on was switched off again; or one has been reset
+                since the arm was opened.
         """
+        self._require_same_turns()
         self.limits = joint_limits(self._robot, self._joints, speed)
         before = tuple(self._torque)
         self.armed = True
@@ -104,7 +107,7 @@ class Arm:
                 self.safe_stop("torque_off")
             raise ArmFault(_fault_of(error)) from error
         self._envelope = Envelope(self.limits)
-        self.goal = np.array([joint.calibration.radians(goals[joint.id]) for joint in self._joints])
+        self.goal = np.array([joint.radians(goals[joint.id]) for joint in self._joints])
         self._envelope.begin(self.goal)
         self._sent = self._clock.now()
         self._torque = [True] * len(self._joints)
@@ -192,6 +195,16 @@ class Arm:
             _log.warning("the servos' watchdogs stay on: %s", error)
         self._bus.close()
 
+    def _require_same_turns(self) -> None:
+        """A servo that was switched off and on meanwhile may count a turn more or less: nothing leads it from there."""
+        try:
+            now = patiently(lambda: counted(self._bus, self._joints))
+        except HardwareError as error:
+            raise ArmFault(_fault_of(error)) from error
+        reset = [joint.name for joint, known in zip(now, self._joints, strict=True) if joint.turns != known.turns]
+        if reset:
+            raise ArmFault(Fault(FaultKind.BROWN_OUT, f"{', '.join(reset)} counts another turn: the servo was reset"))
+
     def _torque_now(self) -> list[bool]:
         return [bool(self._bus.read(joint.id, "torque_enable")) for joint in self._joints]
 
@@ -202,10 +215,7 @@ class Arm:
         return self._inspected
 
     def _ticks(self) -> dict[int, int]:
-        return {
-            joint.id: joint.calibration.ticks(goal)
-            for joint, goal in zip(self._joints, self.goal.tolist(), strict=True)
-        }
+        return {joint.id: joint.ticks(goal) for joint, goal in zip(self._joints, self.goal.tolist(), strict=True)}
 
 
 def open_arm(robot: RobotDescription, calibration: Path, clock: Clock) -> Arm:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hardware.calibration import Calibration, JointCalibration
+from hardware.calibration import TICKS_PER_TURN, Calibration, JointCalibration
 from hardware.description import RobotDescription
 from hardware.errors import HardwareError
 from hardware.servos import SERVOS, ServoModel
@@ -12,19 +12,32 @@ from hardware.servos import SERVOS, ServoModel
 
 @dataclass(frozen=True, slots=True)
 class Joint:
-    """A joint, its servo and its calibration."""
+    """A joint, its servo and its calibration.
+
+    Attributes:
+        turns: whole turns that the servo counts more than the calibration does.
+    """
 
     name: str
     id: int
     servo: ServoModel
     calibration: JointCalibration
+    turns: int = 0
 
     def __str__(self) -> str:
         return f"{self.name} (id {self.id})"
 
     def position(self, values: dict[str, int]) -> float:
         """Angle [rad] in a reading of its servo."""
-        return self.calibration.radians(values["present_position"])
+        return self.radians(values["present_position"])
+
+    def radians(self, ticks: int) -> float:
+        """The angle [rad] that its servo counts as `ticks`."""
+        return self.calibration.radians(ticks - self.turns * TICKS_PER_TURN)
+
+    def ticks(self, radians: float) -> int:
+        """What its servo counts at an angle [rad], or at the end of the range where the angle lies beyond."""
+        return self.calibration.ticks(radians) + self.turns * TICKS_PER_TURN
 
     def velocity(self, values: dict[str, int]) -> float:
         """Angular velocity [rad/s] in a reading of its servo."""

@@ -29,7 +29,7 @@ _BLOCKS = (
     ("present_position", "present_current"),
     ("present_current", "present_temperature"),
     ("present_load", "present_temperature"),
-    ("present_velocity", "present_temperature"),
+    ("present_pwm", "present_temperature"),
 )
 """Of Feetech, of Dynamixel with current, with load, and of both mixed: the first that all servos of an arm have."""
 

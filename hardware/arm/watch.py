@@ -37,11 +37,11 @@ class Watch:
 
     Args:
         names: of the joints.
-        supply: nominal [V].
+        supplies: nominal, of their servos [V].
     """
 
-    def __init__(self, names: tuple[str, ...], supply: float) -> None:
-        self._names, self._supply = names, supply
+    def __init__(self, names: tuple[str, ...], supplies: tuple[float, ...]) -> None:
+        self._names, self._supplies = names, np.array(supplies)
         self._still: FloatArray | None = None
         self._full_since: float | None = None
         self._reported: FaultKind | None = None
@@ -85,13 +85,12 @@ class Watch:
         )
 
     def _sagging(self, telemetry: Telemetry) -> Fault | None:
-        lowest = int(np.argmin(telemetry.voltage))
-        if telemetry.voltage[lowest] >= SAG * self._supply:
+        shares = telemetry.voltage / self._supplies
+        lowest = int(np.argmin(shares))
+        if shares[lowest] >= SAG:
             return None
-        return Fault(
-            FaultKind.VOLTAGE,
-            f"{self._names[lowest]} gets {telemetry.voltage[lowest]:.1f} V of {self._supply:g} V: the supply sags",
-        )
+        volts, nominal = telemetry.voltage[lowest], self._supplies[lowest]
+        return Fault(FaultKind.VOLTAGE, f"{self._names[lowest]} gets {volts:.1f} V of {nominal:g} V: the supply sags")
 
     def _overloaded(self, telemetry: Telemetry) -> Fault | None:
         load = np.abs(telemetry.load)

@@ -54,7 +54,7 @@ def sweep_by_hand(
                 missed[joint.id] += 1
                 if missed[joint.id] >= _MISSED:
                     raise HardwareError(
-                        f"{joint.name} (id {joint.id}): fell silent during the sweep; check its cable, which "
+                        f"{joint}: fell silent during the sweep; check its cable, which "
                         "the motion may pull at, and calibrate again"
                     )
     return sweeps

@@ -43,10 +43,10 @@ def nudged(bus: Bus, clock: Clock, joint: JointDescription) -> Iterator[int]:
         insist.write(bus, joint.id, "torque_enable", 1)
         moved = _led(bus, clock, joint.id, start, way)
         if moved <= -_FAR_ENOUGH:
-            raise HardwareError(f"{joint.name} (id {joint.id}): turned against its goal; replace this servo")
+            raise HardwareError(f"{joint}: turned against its goal; replace this servo")
         if moved < _FAR_ENOUGH:
             raise HardwareError(
-                f"{joint.name} (id {joint.id}): moved {moved} ticks for a goal {_LEAD} ticks away; clear what blocks "
+                f"{joint}: moved {moved} ticks for a goal {_LEAD} ticks away; clear what blocks "
                 "it, support the arm, and calibrate again"
             )
         yield way

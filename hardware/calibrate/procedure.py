@@ -15,7 +15,7 @@ from pathlib import Path
 
 from hardware.bus import Bus, open_bus
 from hardware.calibrate.directions import Directions
-from hardware.calibrate.eprom import Values, by_joint, changes, effective_offset, read_held
+from hardware.calibrate.eprom import by_joint
 from hardware.calibrate.hand import sweep_by_hand
 from hardware.calibrate.operator import Operator
 from hardware.calibrate.release import released, require_no_torque
@@ -23,6 +23,7 @@ from hardware.calibrate.writing import write
 from hardware.calibration import Calibration, JointCalibration, load_calibration
 from hardware.clock import Clock
 from hardware.description import RobotDescription
+from hardware.eprom import Values, changes, effective_offset, read_held
 from hardware.errors import HardwareError
 from hardware.homing import Homing, calibrated, centred
 from hardware.identity import calibration_file, require_same_arm, serial_number

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import socket
 from pathlib import Path
 
+from hardware.control_socket import ask
 from hardware.errors import HardwareError
-
-_PATIENCE = 5.0  # wall s
 
 
 def true_positions(link: Path) -> list[float]:
@@ -17,13 +15,7 @@ def true_positions(link: Path) -> list[float]:
     Raises:
         HardwareError: it does not tell.
     """
-    path = link.with_name(f"{link.name}.control")
     try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            connection.settimeout(_PATIENCE)
-            connection.connect(str(path))
-            connection.sendall(b"state\n")
-            answer = connection.makefile().readline()
-        return [float(angle) for angle in json.loads(answer)["position"]]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise HardwareError(f"{path}: the virtual arm does not say where its joints are ({error})") from error
+        return [float(angle) for angle in json.loads(ask(link, "state"))["position"]]
+    except (ValueError, KeyError, TypeError, HardwareError) as error:
+        raise HardwareError(f"the virtual arm at {link} does not say where its joints are ({error})") from error

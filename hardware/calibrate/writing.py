@@ -6,10 +6,11 @@ from collections.abc import Mapping
 
 from hardware import insist
 from hardware.bus import Bus
-from hardware.calibrate.eprom import Values, by_joint, changes, effective_offset, write_changes
+from hardware.calibrate.eprom import by_joint, write_changes
 from hardware.calibrate.operator import Operator
 from hardware.calibration import JointCalibration
 from hardware.description import RobotDescription
+from hardware.eprom import Values, changes, effective_offset
 from hardware.errors import HardwareError
 from hardware.homing import rehomed
 from hardware.sweep import unwrapped
@@ -47,7 +48,7 @@ def write(
         found = insist.read(bus, joint.id, "present_position")
         if abs(unwrapped(expected[joint.name], found) - expected[joint.name]) > _STILL:
             raise HardwareError(
-                f"{joint.name} (id {joint.id}): reads {found} ticks with its new offset, {expected[joint.name]} was "
+                f"{joint}: reads {found} ticks with its new offset, {expected[joint.name]} was "
                 "expected; let the arm rest while it is written, and calibrate again before it moves"
             )
 

@@ -31,6 +31,7 @@ _KEYS = {
     "faults": "what goes wrong, as in 'drop p=0.1; unplug at=5 for=2', or a YAML file; see docs/virtual_arm.md",
     "seed": "of the faults' chances (default 0)",
     "eprom": "file in which the servos remember, or factory for new servos (default: a file beside the link)",
+    "backlash": "play between what every servo aims at and its shaft [rad] (default 0)",
 }
 
 
@@ -46,6 +47,9 @@ def run(arguments: list[str]) -> int:
     time_scale = _number(given, "time_scale", 1.0)
     if not time_scale > 0.0 or math.isinf(time_scale):
         raise UsageError(f"time_scale={given['time_scale']}: expected a number above 0")
+    backlash = _number(given, "backlash", 0.0)
+    if not backlash >= 0.0 or math.isinf(backlash):
+        raise UsageError(f"backlash={given['backlash']}: expected a number of at least 0 [rad]")
     serve: Callable[..., None] = get_method(_SERVE)
     serve(
         robot=_described(_robot(given)),
@@ -54,6 +58,7 @@ def run(arguments: list[str]) -> int:
         faults=given.get("faults", ""),
         seed=_seed(given),
         eprom=given.get("eprom", ""),
+        backlash=backlash,
         announce=partial(print, flush=True),
     )
     return 0

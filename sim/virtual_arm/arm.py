@@ -54,6 +54,7 @@ class VirtualArm:
         calibration: says how the servos are mounted: with it in their EPROM they read right.
         kept: what each servo remembers, in the joints' order.
         save: called whenever a servo changed its EPROM.
+        backlash: play between what every servo aims at and its shaft, whole width [rad].
 
     Attributes:
         time: that it has moved through [s].
@@ -62,22 +63,27 @@ class VirtualArm:
     """
 
     def __init__(
-        self, robot: RobotDescription, calibration: Calibration, kept: Sequence[Values], save: Callable[[], None]
+        self,
+        robot: RobotDescription,
+        calibration: Calibration,
+        kept: Sequence[Values],
+        save: Callable[[], None],
+        backlash: float = 0.0,
     ) -> None:
         self.time = 0.0
-        self.supply = robot.supply
+        self._supplies = robot.supplies
+        self.supply = max(self._supplies)
         self.hands: dict[int, float] = {}
         motors = [MOTORS[joint.servo] for joint in robot.joints]
         self.body: Body = body_of(robot, motors)
         self.chain, self.servos = _chain(robot, kept, save)
         self._mountings = [_mounting(robot, calibration, name) for name in robot.names]
-        self._nominal = robot.supply
-        self._converters = [_converter(servo, robot.supply) for servo in self.servos]
         self._driven = [False] * len(self.servos)
         self._steps = 0
         self._look()
         for servo in self.servos:
             servo.drive.power_up()
+            servo.drive.profile.backlash = backlash * TICKS_PER_RADIAN
 
     def advance(self, until: float) -> None:
         """Moves on to the time `until` [s], in whole physics steps."""
@@ -87,7 +93,7 @@ class VirtualArm:
 
     def restore_supply(self) -> None:
         """Sets the supply to what it should be."""
-        self.supply = self._nominal
+        self.supply = max(self._supplies)
 
     def state(self) -> dict[str, Any]:
         """The truth about the arm, as no servo tells it: angles [rad], rates [rad/s], temperatures [degC]."""
@@ -107,7 +113,8 @@ class VirtualArm:
         for place, servo in enumerate(self.servos):
             zero, slope = self._mountings[place].zero, self._mountings[place].slope
             drive = servo.drive
-            own_volts = min(volts, self._converters[place])
+            # Those made for less than the arm's supply stand behind a converter.
+            own_volts = min(volts, self._supplies[place])
             torque = drive.advance(zero + slope * angles[place], slope * rates[place], own_volts, dt)
             torques.append(torque if slope > 0.0 else -torque)
             if drive.driven is not self._driven[place]:
@@ -128,7 +135,7 @@ class VirtualArm:
         """Shows the servos where they stand and what voltage there is."""
         for place, (servo, angle) in enumerate(zip(self.servos, self.body.position(), strict=True)):
             servo.drive.shaft = self._mountings[place].zero + self._mountings[place].slope * angle
-            servo.drive.volts = min(self.supply, self._converters[place])
+            servo.drive.volts = min(self.supply, self._supplies[place])
 
 
 def _chain(robot: RobotDescription, kept: Sequence[Values], save: Callable[[], None]) -> tuple[Chain, Sequence[Servo]]:
@@ -139,12 +146,6 @@ def _chain(robot: RobotDescription, kept: Sequence[Values], save: Callable[[], N
         return feetech, feetech.servos
     dynamixel = DynamixelChain([DynamixelServo(*part) for part in parts])
     return dynamixel, dynamixel.servos
-
-
-def _converter(servo: Servo, supply: float) -> float:
-    """What a servo gets at most [V]: one that the supply would harm stands behind a converter."""
-    lowest, highest = servo.memory.quantity("min_voltage"), servo.memory.quantity("max_voltage")
-    return supply if supply <= highest else (lowest + highest) / 2
 
 
 def _mounting(robot: RobotDescription, calibration: Calibration, name: str) -> Mounting:

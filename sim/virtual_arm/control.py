@@ -3,19 +3,45 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Container
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
+from hardware.control_socket import control_path
 from hardware.errors import HardwareError
 
-_PATIENCE = 0.2
-_LONGEST = 4096
+_PATIENCE = 5.0
+"""A client has so long for its line [wall s]. Nobody waits for it meanwhile, the arm least of all."""
+
+_LONGEST, _MOST = 4096, 16
+"""Bytes of a line, and clients at a time; more of them wait in the socket's own queue."""
 
 
-def control_path(link: Path) -> Path:
-    """The socket of the virtual arm at `link`."""
-    return link.with_name(link.name + ".control")
+@dataclass
+class _Client:
+    """A connection, what came over it so far, and when it began [s]."""
+
+    connection: socket.socket
+    since: float
+    heard: bytes = b""
+
+    def hear(self) -> bool:
+        """Takes in what there is; whether the client is still there and may have more to say."""
+        try:
+            received = self.connection.recv(_LONGEST)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        self.heard += received
+        return bool(received)
+
+    def tell(self, answer: str) -> None:
+        """Says one line and ends the connection. Fits the socket's buffer, so that it never waits."""
+        with self.connection, suppress(OSError):
+            self.connection.sendall((answer + "\n").encode())
 
 
 class Control:
@@ -34,39 +60,44 @@ class Control:
         except OSError as error:
             raise HardwareError(f"link={link}: {self._path} cannot be made ({error})") from error
         self._socket.listen()
+        self._clients: dict[int, _Client] = {}
 
-    def fileno(self) -> int:
-        """The descriptor to wait on."""
-        return self._socket.fileno()
+    def descriptors(self) -> list[int]:
+        """Those to wait on."""
+        return [*self._clients, *([self._socket.fileno()] if len(self._clients) < _MOST else [])]
 
-    def serve(self, answer: Callable[[str], str]) -> None:
-        """Lets `answer` answer one client."""
-        connection, _ = self._socket.accept()
-        with connection, suppress(OSError):
-            connection.settimeout(_PATIENCE)
-            line = connection.recv(_LONGEST).decode(errors="replace").strip()
-            connection.sendall((answer(line) + "\n").encode())
+    def serve(self, ready: Container[int], answer: Callable[[str], str]) -> None:
+        """Lets `answer` answer the clients whose line is there. Never waits.
+
+        Args:
+            ready: descriptors at which there is something.
+            answer: takes a line and gives one.
+        """
+        if self._socket.fileno() in ready:
+            connection, _ = self._socket.accept()
+            connection.setblocking(False)
+            self._clients[connection.fileno()] = _Client(connection, time.monotonic())
+        for descriptor, client in list(self._clients.items()):
+            stays = descriptor not in ready or client.hear()
+            said = self._said(client, stays, answer)
+            if said is not None:
+                del self._clients[descriptor]
+                client.tell(said)
 
     def close(self) -> None:
         """Takes the socket away."""
+        for client in self._clients.values():
+            client.connection.close()
         self._socket.close()
         self._path.unlink(missing_ok=True)
 
-
-def ask(link: Path, line: str) -> str:
-    """What the virtual arm at `link` answers to `line`: faults as in `faults=`, `clear`, or `state`.
-
-    Raises:
-        HardwareError: there is none, or it refuses.
-    """
-    try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            connection.settimeout(5.0)
-            connection.connect(str(control_path(link)))
-            connection.sendall((line + "\n").encode())
-            answer = connection.makefile().readline().strip()
-    except OSError as error:
-        raise HardwareError(f"{control_path(link)}: no virtual arm answers ({error})") from error
-    if answer.startswith("refused: "):
-        raise HardwareError(answer.removeprefix("refused: "))
-    return answer
+    def _said(self, client: _Client, stays: bool, answer: Callable[[str], str]) -> str | None:
+        """What a client is told; None while it may go on. Who ends its sending has ended its line."""
+        line, end, _ = client.heard.partition(b"\n")
+        if len(line) > _LONGEST:
+            return f"refused: a line has at most {_LONGEST} bytes"
+        if end or not stays:
+            return answer(line.decode(errors="replace").strip())
+        if time.monotonic() - client.since > _PATIENCE:
+            return f"refused: no whole line came within {_PATIENCE:g} s; end it with a newline"
+        return None

@@ -53,6 +53,7 @@ class Drive(ABC):
         self.pressed = 0.0
         self.heated: float | None = None
         self.profile = Profile()
+        self._ahead = 0.0
         self._torque_per_volt = motor.kt / motor.resistance
 
     @property
@@ -109,6 +110,13 @@ class Drive(ABC):
         self.duty = self._law(dt)
         self.current = (volts * self.duty - motor.kt * self.speed / TICKS_PER_RADIAN) / motor.resistance
         return min(max(self._torque_per_volt * volts * self.duty, -motor.stall), motor.stall) * self.direction
+
+    def _run_ahead(self, velocity: float, acceleration: float, lead: float, dt: float) -> float:
+        """How far a setpoint that gets to `velocity` and runs on is ahead of the shaft [ticks]: `lead` at most."""
+        change = acceleration * dt
+        self.profile.velocity += min(max(velocity - self.profile.velocity, -change), change)
+        self._ahead = min(max(self._ahead + (self.profile.velocity - self.speed) * dt, -lead), lead)
+        return self._ahead
 
     def warm(self, dt: float) -> None:
         """Lets the losses of `dt` heat the case and the room cool it."""

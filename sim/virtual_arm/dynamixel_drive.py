@@ -60,7 +60,7 @@ class DynamixelDrive(Drive):
         super().__init__(memory, motor)
         self._driven = False
         self._turn = 0
-        self._integral = self._ahead = 0.0
+        self._integral = 0.0
         self._heavy_for = self._silent_for = 0.0
         self._mode = Mode.POSITION
         self.tripped = False
@@ -200,12 +200,8 @@ class DynamixelDrive(Drive):
         """How far the setpoint is ahead of the shaft [ticks]."""
         if self._mode != Mode.VELOCITY:
             return self.profile.advance(self._goal, self._speed, self._acceleration, dt) - self.present()
-        # The setpoint runs at the wanted speed, no further ahead than the full drive needs.
-        lead = 1.0 / max(self._p, 1e-9)
-        change = self._acceleration * dt
-        self.profile.velocity += min(max(self._velocity - self.profile.velocity, -change), change)
-        self._ahead = min(max(self._ahead + (self.profile.velocity - self.speed) * dt, -lead), lead)
-        return self._ahead
+        full_drive = 1.0 / max(self._p, 1e-9)
+        return self._run_ahead(self._velocity, self._acceleration, full_drive, dt)
 
     def _within_current(self, duty: float) -> float:
         """The duty nearest to `duty` at which the winding takes no more than the goal current."""

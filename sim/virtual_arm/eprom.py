@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hardware.calibration import Calibration
+from hardware.calibration import Calibration, JointCalibration
 from hardware.description import JointDescription, RobotDescription
+from hardware.eprom import to_hold
 from hardware.errors import HardwareError
 from hardware.servos import SERVOS
 from sim.virtual_arm.memory import RAM_RESTORE
@@ -39,21 +40,7 @@ def calibrated(robot: RobotDescription, calibration: Calibration) -> list[Values
     Raises:
         HardwareError: as in `assembled`.
     """
-    servos = assembled(robot)
-    for joint, values in zip(robot.joints, servos, strict=True):
-        known = calibration.joints[joint.name]
-        values |= {
-            "return_delay": 0,
-            "homing_offset": known.homing_offset,
-            "min_position": known.range_min,
-            "max_position": known.range_max,
-            "position_p": robot.gains.p,
-            "position_i": robot.gains.i,
-            "position_d": robot.gains.d,
-        }
-        if robot.protocol == "dynamixel":
-            values["startup_configuration"] = RAM_RESTORE
-    return servos
+    return [_calibrated(robot, joint, calibration.joints[joint.name]) for joint in robot.joints]
 
 
 def load_eprom(path: Path, robot: RobotDescription) -> list[Values]:
@@ -107,6 +94,14 @@ def _assembled(robot: RobotDescription, joint: JointDescription) -> Values:
         return {**values, "firmware_version": int(DYNAMIXEL_FIRMWARE)}
     major, minor = FEETECH_FIRMWARE.split(".")
     values |= {"firmware_major": int(major), "firmware_minor": int(minor)}
-    if robot.supply > _STS_FOR_12_VOLT:
+    if robot.supply_of(joint) > _STS_FOR_12_VOLT:
         values["max_voltage"] = _HIGHEST_AT_12_VOLT
     return values
+
+
+def _calibrated(robot: RobotDescription, joint: JointDescription, known: JointCalibration) -> Values:
+    model = SERVOS[joint.servo]
+    new = {name: register.default or 0 for name, register in model.registers.items()}
+    gains = {"position_p": robot.gains.p, "position_i": robot.gains.i, "position_d": robot.gains.d}
+    values = {**_assembled(robot, joint), **to_hold(model, known, new), **gains}
+    return {**values, "startup_configuration": RAM_RESTORE} if robot.protocol == "dynamixel" else values

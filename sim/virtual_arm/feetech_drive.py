@@ -52,7 +52,6 @@ class FeetechDrive(Drive):
         super().__init__(memory, motor)
         self._driven = False
         self._turn = 0
-        self._ahead = 0.0
         self._heavy_for = self._current_for = 0.0
         self._overload: float | None = None
 
@@ -162,12 +161,8 @@ class FeetechDrive(Drive):
         if self._mode != Mode.VELOCITY:
             self._ahead = 0.0
             return self.profile.advance(self._goal, self._speed, self._acceleration, dt) - self.present()
-        # The setpoint runs at the wanted speed, no further ahead than the full drive needs.
-        lead = _LARGEST_DUTY / max(self._gain, 1e-9)
-        change = self._acceleration * dt
-        self.profile.velocity += min(max(self._velocity - self.profile.velocity, -change), change)
-        self._ahead = min(max(self._ahead + (self.profile.velocity - self.speed) * dt, -lead), lead)
-        return self._ahead
+        full_drive = _LARGEST_DUTY / max(self._gain, 1e-9)
+        return self._run_ahead(self._velocity, self._acceleration, full_drive, dt)
 
     def _lasting(self, condition: bool, so_far: float, dt: float) -> float:
         return so_far + dt if self._driven and condition else 0.0

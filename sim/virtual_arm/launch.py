@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from hardware.control_socket import ask
 from hardware.errors import HardwareError
-from sim.virtual_arm.control import ask
 
 _END = 10.0
 

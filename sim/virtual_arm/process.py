@@ -87,14 +87,13 @@ class Process:
         self._suffer(now)
         self._advance(now)
         ports = [self._port.fileno()] if self._port.is_plugged else []
-        ready, _, _ = select.select([*ports, control.fileno()], [], [], self._clock.real(self._patience()))
+        ready, _, _ = select.select([*ports, *control.descriptors()], [], [], self._clock.real(self._patience()))
         if self._port.fileno() in ready:
             now = self._now()
             data, baud = self._port.read(), self._port.baud()
             self._advance(now)
             self._wire.receive(data, baud, now)
-        if control.fileno() in ready:
-            control.serve(self._answer)
+        control.serve(ready, self._answer)
 
     def _now(self) -> float:
         return self._clock.now() - self._origin

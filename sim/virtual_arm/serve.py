@@ -31,6 +31,7 @@ def serve(
     faults: str,
     seed: int,
     eprom: str,
+    backlash: float,
     announce: Callable[[str], None],
 ) -> None:
     """Is a virtual `robot` at `link` until a signal ends it.
@@ -41,6 +42,7 @@ def serve(
         faults: as `parse_faults` takes them.
         seed: of the faults' chances.
         eprom: file in which the servos remember, `factory` for new servos, or nothing for the file beside the link.
+        backlash: play between what every servo aims at and its shaft [rad].
         announce: is told when clients may open the link.
 
     Raises:
@@ -73,7 +75,7 @@ def serve(
     def save() -> None:
         save_eprom(memory, kinds, [servo.memory.kept for servo in arm.servos])
 
-    arm = VirtualArm(robot, calibration, kept, save)
+    arm = VirtualArm(robot, calibration, kept, save, backlash)
     process = Process(arm, where, time_scale, schedule, seed)
     save()
     manifest = Manifest(os.getpid(), serial_of(robot), robot.name, time_scale, str(calibration_file))

@@ -32,6 +32,12 @@ def test_a_generic_arm_is_servos_and_limits() -> None:
     assert arm.names == ("a",) and arm.model is None and arm.dead_man.hold_after == 0.1
 
 
+def test_a_joint_may_have_a_supply_of_its_own() -> None:
+    servo = {"servo": "STS3215", "lower": -1.0, "upper": 1.0}
+    arm = robot(**given(joints={"a": {"id": 1, **servo}, "b": {"id": 2, "supply": 7.4, **servo}}))
+    assert arm.supplies == (12.0, 7.4)
+
+
 @pytest.mark.parametrize("path", sorted((data_dir("configs") / "robot").glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_arm_we_ship_can_be_made(path: Path, tmp_path: Path) -> None:
     values = OmegaConf.to_container(OmegaConf.load(path))
@@ -62,6 +68,10 @@ def test_every_arm_we_ship_has_servos_that_we_know(path: Path) -> None:
         ({"joints": {"a": {"id": 1, "servo": "X", "lower": -1.0, "upper": 1.0, "gear": 2}}}, "joints.a.gear: no such"),
         ({"joints": {n: {"id": 1, "servo": "X", "lower": -1.0, "upper": 1.0} for n in "ab"}}, "are not unique"),
         ({"joints": {"a": {"id": 1}}}, "robot.joints.a: "),
+        (
+            {"joints": {"a": {"id": 1, "servo": "X", "lower": -1.0, "upper": 1.0, "supply": 0}}},
+            "joints.a.supply 0 must",
+        ),
         ({"model": "nowhere.xml"}, "robot.model 'nowhere.xml': no such file"),
         ({"dead_man": {"hold_after": 1.0}}, "dead_man: hold_after 1.0"),
         ({"dead_man": {"end_state": "fall"}}, "end_state 'fall'"),

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from contextlib import closing
 
 import numpy as np
 import pytest
-from hydra.utils import instantiate
-from omegaconf import OmegaConf
 
 from hardware.errors import HardwareError
 from hardware.host.messages import HostState
 from hardware.motion_player import MotionPlayer
-from porl_robot.paths import data_dir
 from sim.virtual_arm.launch import LaunchedArm
+
+from ..arms import described
 
 SCALE = 0.5
 HZ = 100.0
@@ -25,12 +23,12 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def player(tmp_path_factory):
-    robot = instantiate(OmegaConf.load(data_dir("configs") / "robot" / "so101.yaml"), _convert_="all")
-    with LaunchedArm(tmp_path_factory.mktemp("arm") / "port", time_scale=SCALE) as arm:
-        robot = dataclasses.replace(robot, port=str(arm.link), time_scale=SCALE)
-        with closing(MotionPlayer(robot)) as made:
-            made.arm()
-            yield made
+    with (
+        LaunchedArm(tmp_path_factory.mktemp("arm") / "port", time_scale=SCALE) as arm,
+        closing(MotionPlayer(described("so101", port=str(arm.link), time_scale=SCALE))) as made,
+    ):
+        made.arm()
+        yield made
 
 
 @pytest.fixture

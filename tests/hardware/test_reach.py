@@ -7,23 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from omegaconf import OmegaConf
 
-from hardware.description import RobotDescription, robot
 from hardware.reach import INCREMENT, LEAD, MOVED, THRESHOLD, Reach
 from hardware.reach_env import kinematics_of
 from porl_robot.errors import UserError
 from porl_robot.kinematics import ArmKinematics
 from porl_robot.paths import data_dir
 
+from ..arms import described
+
 FOLDER = data_dir("configs") / "robot"
 MODELS = sorted((FOLDER / "models").glob("*.xml"))
-
-
-def shipped(name: str) -> RobotDescription:
-    values = OmegaConf.to_container(OmegaConf.load(FOLDER / f"{name}.yaml"))
-    assert isinstance(values, dict)
-    return robot(**{str(key): value for key, value in values.items() if key != "_target_"})
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +109,7 @@ def test_the_observation_is_as_documented(arm: ArmKinematics, task: Reach) -> No
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.yaml")), ids=lambda path: path.stem)
 def test_a_full_increment_fits_into_a_period_from_rest_to_rest(path: Path) -> None:
     """The shortest such motion: velocity 2 d/T, acceleration 16 d/T^2, jerk 32 d/T^3."""
-    arm, period = shipped(path.stem), 0.05
+    arm, period = described(path.stem), 0.05
     if arm.model is not None:
         assert arm.velocity >= 2 * INCREMENT / period
         assert arm.acceleration >= 16 * INCREMENT / period**2
@@ -123,7 +117,7 @@ def test_a_full_increment_fits_into_a_period_from_rest_to_rest(path: Path) -> No
 
 
 def test_an_arm_without_a_fitting_model_is_refused(tmp_path: Path) -> None:
-    so101 = shipped("so101")
+    so101 = described("so101")
     with pytest.raises(UserError, match="robot=so101: has no model"):
         kinematics_of(replace(so101, model=None))
     with pytest.raises(

@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
 
 import mujoco
 import numpy as np
 import pytest
-from omegaconf import OmegaConf
 
-from hardware.description import RobotDescription, robot
+from hardware.description import RobotDescription
 from hardware.reach import INCREMENT
 from hardware.reach_demonstrator import ReachDemonstrator
 from porl_robot.env import Command, CommandSpace, step_info
@@ -20,17 +18,13 @@ from porl_robot.errors import UserError
 from porl_robot.paths import data_dir
 from sim.serial_twin import SerialTwin, between
 
+from ..arms import described
+
 TICK = math.tau / 4096
 EPISODES = 40
 
 
-def shipped(path: Path) -> RobotDescription:
-    values = OmegaConf.to_container(OmegaConf.load(path))
-    assert isinstance(values, dict)
-    return robot(**{str(key): value for key, value in values.items() if key != "_target_"})
-
-
-ARMS = [shipped(path) for path in sorted((data_dir("configs") / "robot").glob("*.yaml"))]
+ARMS = [described(path.stem) for path in sorted((data_dir("configs") / "robot").glob("*.yaml"))]
 
 
 def so101() -> RobotDescription:

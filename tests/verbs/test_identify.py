@@ -5,11 +5,8 @@ import json
 
 import numpy as np
 import pytest
-from hydra.utils import instantiate
-from omegaconf import OmegaConf
 
 from porl_robot.kinematics import ArmKinematics
-from porl_robot.paths import data_dir
 from sim.identify.excitation import Block
 from sim.identify.model_file import ModelFile
 from sim.identify.parameters import NAMES
@@ -17,13 +14,15 @@ from sim.identify.recording import Header, Recording
 from sim.identify.simulation import Simulation
 from sim.virtual_arm.launch import LaunchedArm
 
+from ..arms import described
+
 SAMPLES = 250
 BLOCKS = (Block("gripper", 0, SAMPLES), Block(None, SAMPLES, 2 * SAMPLES))
 
 
 @pytest.fixture(scope="module")
 def so101():
-    return instantiate(OmegaConf.load(data_dir("configs") / "robot" / "so101.yaml"), _convert_="all")
+    return described("so101")
 
 
 @pytest.fixture(scope="module")

@@ -39,6 +39,7 @@ joints:
         (["link=x", "time_scale=0"], 2, "time_scale=0: expected a number above 0"),
         (["link=x", "time_scale=nan"], 2, "time_scale=nan: expected a number above 0"),
         (["link=x", "time_scale=fast"], 2, "time_scale=fast: expected a number"),
+        (["link=x", "backlash=-0.01"], 2, "backlash=-0.01: expected a number of at least 0"),
         (["link=x", "seed=1.5"], 2, "seed=1.5: expected a whole number"),
         (["link=x", "faults=fire"], 1, "faults: fire: no such fault"),
         (["link=nowhere/x"], 1, "nowhere is no folder"),

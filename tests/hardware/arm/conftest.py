@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hydra.utils import instantiate
-from omegaconf import OmegaConf
 
 from hardware.arm.driver import Arm, open_arm
 from hardware.calibration import Calibration, load_calibration
 from hardware.clock import Clock
 from hardware.description import RobotDescription
 from hardware.manifest import read_manifest
-from porl_robot.paths import data_dir
 from sim.virtual_arm.launch import LaunchedArm
+
+from ...arms import described
 
 
 @pytest.fixture(scope="session")
@@ -34,8 +32,7 @@ def virtual(launched: LaunchedArm) -> Iterator[LaunchedArm]:
 
 @pytest.fixture
 def robot(virtual: LaunchedArm) -> RobotDescription:
-    made: RobotDescription = instantiate(OmegaConf.load(data_dir("configs") / "robot" / "so101.yaml"), _convert_="all")
-    return replace(made, port=str(virtual.link))
+    return described("so101", port=str(virtual.link))
 
 
 @pytest.fixture

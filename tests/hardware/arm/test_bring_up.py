@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from hardware import insist
 from hardware.arm.driver import open_arm
 from hardware.arm.limits import MARGIN, with_ranges
 from hardware.bus import open_bus
@@ -64,6 +66,17 @@ def test_the_calibration_of_another_arm(
     reason = refused(robot, with_joint(calibration, tmp_path, **{entry: expected}), virtual)
     assert f"elbow_flex (id 3): {register} is {found}, expected {expected}" in reason
     assert "run porl-robot calibrate" in reason
+
+
+def test_multi_turn_feedback(virtual: LaunchedArm, robot: RobotDescription, calibration_path: Path) -> None:
+    with closing(open_bus(robot, Clock())) as bus:
+        insist.write(bus, 3, "phase", 28)
+    try:
+        reason = refused(robot, calibration_path, virtual)
+        assert "elbow_flex (id 3): phase is 28, expected 12" in reason and "run porl-robot calibrate" in reason
+    finally:
+        with closing(open_bus(robot, Clock())) as bus:
+            insist.write(bus, 3, "phase", 12)
 
 
 def test_a_range_outside_the_model(

@@ -17,7 +17,7 @@ WELL = Telemetry(0.0, ZERO, ZERO, ZERO, np.full(2, 12.0), np.full(2, 30.0), ZERO
 
 
 def watch() -> Watch:
-    return Watch(NAMES, 12.0)
+    return Watch(NAMES, (12.0, 12.0))
 
 
 def test_a_healthy_arm_has_no_fault() -> None:
@@ -40,6 +40,15 @@ def test_fault(change: dict[str, object], kind: FaultKind, words: str) -> None:
     assert own.fault(replace(WELL, **change), ZERO) is None
     found = own.fault(replace(WELL, **change), ZERO)
     assert found is not None and found.kind is kind and words in str(found) and found.remedy in str(found)
+
+
+def test_every_servo_is_held_against_its_own_supply() -> None:
+    own = Watch(NAMES, (12.0, 5.0))
+    for volts, words in (([12.0, 5.0], None), ([9.0, 5.0], "pan gets 9.0 V of 12 V"), ([12.0, 3.9], "lift gets 3.9 V")):
+        told = replace(WELL, voltage=np.array(volts))
+        own.fault(told, ZERO)
+        found = own.fault(told, ZERO)
+        assert found is None if words is None else found is not None and words in found.cause
 
 
 def test_warm_servos_are_told_of_before_they_stop_the_arm() -> None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hydra.utils import instantiate
-from omegaconf import OmegaConf
 
 from hardware.arm.faults import Fault, FaultKind
 from hardware.arm.telemetry import Telemetry
 from hardware.arm.watch import Watch
-from porl_robot.paths import data_dir
 from sim.serial_twin import SerialTwin
+
+from ...arms import described
 
 SIX = np.zeros(6)
 
@@ -39,7 +38,7 @@ class WatchedTwin(SerialTwin):
     def begin(self, seed: int) -> None:
         self.watch = None
         self.reset(seed=seed)
-        self.watch, self.fault, self.frozen = Watch(self.kinematics.names, 12.0), None, None
+        self.watch, self.fault, self.frozen = Watch(self.kinematics.names, (12.0,) * 6), None, None
 
     def play(self, action: np.ndarray) -> None:
         self._ended = False
@@ -48,9 +47,7 @@ class WatchedTwin(SerialTwin):
 
 @pytest.fixture(params=["so101", "light"])
 def twin(request: pytest.FixtureRequest) -> WatchedTwin:
-    return WatchedTwin(
-        instantiate(OmegaConf.load(data_dir("configs") / "robot" / f"{request.param}.yaml"), _convert_="all")
-    )
+    return WatchedTwin(described(request.param))
 
 
 def test_nothing_is_found_in_an_arm_that_plays(twin: WatchedTwin) -> None:

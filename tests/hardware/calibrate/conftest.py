@@ -9,31 +9,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from omegaconf import OmegaConf
 
 from hardware import insist
 from hardware.bus import open_bus
 from hardware.calibrate.operator import SweepRow, Table
 from hardware.clock import Clock
-from hardware.description import RobotDescription, robot
+from hardware.description import RobotDescription
 from hardware.ranges import Ranges, joint_ranges
 from porl_robot.kinematics import ArmKinematics
-from porl_robot.paths import data_dir
 from sim.virtual_arm.launch import LaunchedArm
+
+from ...arms import described
 
 SCALE = 5.0
 _REACH = 0.35  # rad that the hand is ahead of a joint, so that however late we look, it has not gone far
 _PATIENCE = 150  # looks in which a joint has to arrive
 _HELD_ASIDE = {"so101": {"shoulder_lift": -1.0}}
 """Where other joints are while the elbow is swept, so that nothing touches the table."""
-
-
-def described(name: str, **changes: Any) -> RobotDescription:
-    """The robot of a shipped YAML."""
-    values = OmegaConf.to_container(OmegaConf.load(data_dir("configs") / "robot" / f"{name}.yaml"))
-    assert isinstance(values, dict)
-    del values["_target_"]
-    return robot(**{str(key): value for key, value in values.items()} | changes)
 
 
 @dataclass

@@ -17,7 +17,8 @@ from hardware.transport import Transport
 from porl_robot.errors import UsageError
 from porl_robot.paths import data_dir
 
-from .conftest import Bench, described
+from ...arms import described
+from .conftest import Bench
 
 Make = Callable[..., Bench]
 UNTOUCHED = (0, 0, 4095)

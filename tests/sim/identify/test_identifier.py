@@ -6,21 +6,20 @@ import dataclasses
 
 import numpy as np
 import pytest
-from hydra.utils import instantiate
-from omegaconf import OmegaConf
 
 from porl_robot.errors import UserError
 from porl_robot.kinematics import ArmKinematics
-from porl_robot.paths import data_dir
 from porl_robot.safety import JointLimits
 from sim.identify.identifier import Identifier
+
+from ...arms import described
 
 WATCHED = ("commanded", "position", "velocity", "load", "current", "voltage")
 
 
 @pytest.fixture(scope="module")
 def light():
-    return instantiate(OmegaConf.load(data_dir("configs") / "robot" / "light.yaml"), _convert_="all")
+    return described("light")
 
 
 def limits(robot, lean=0.0):

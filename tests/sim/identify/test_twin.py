@@ -6,17 +6,16 @@ import dataclasses
 
 import numpy as np
 import pytest
-from hydra.utils import instantiate
-from omegaconf import OmegaConf
 
-from porl_robot.paths import data_dir
 from sim.identify.model_file import ModelFile
 from sim.serial_twin import SerialTwin
+
+from ...arms import described
 
 
 @pytest.fixture(scope="module")
 def so101():
-    return instantiate(OmegaConf.load(data_dir("configs") / "robot" / "so101.yaml"), _convert_="all")
+    return described("so101")
 
 
 def pan(robot, actions):

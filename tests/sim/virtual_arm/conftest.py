@@ -6,8 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hydra.utils import instantiate
-from omegaconf import OmegaConf
 
 from hardware.calibration import Calibration, load_calibration
 from hardware.description import RobotDescription
@@ -16,20 +14,17 @@ from sim.virtual_arm.arm import VirtualArm
 from sim.virtual_arm.calibration import serial_of
 from sim.virtual_arm.eprom import assembled, calibrated
 
-
-def _described(name: str) -> RobotDescription:
-    made: RobotDescription = instantiate(OmegaConf.load(data_dir("configs") / "robot" / f"{name}.yaml"))
-    return made
+from ... import arms
 
 
 def _known(name: str) -> Calibration:
-    return load_calibration(data_dir("calibration") / f"{serial_of(_described(name))}.json")
+    return load_calibration(data_dir("calibration") / f"{serial_of(arms.described(name))}.json")
 
 
 @pytest.fixture
 def described() -> Callable[[str], RobotDescription]:
     """Gives an arm that we ship, by its name."""
-    return _described
+    return arms.described
 
 
 @pytest.fixture
@@ -43,7 +38,7 @@ def make_arm() -> Callable[..., VirtualArm]:
     """Makes a virtual arm by its name; `new=True` for one that was never calibrated, others for its EPROM."""
 
     def make(name: str, new: bool = False, **kept: Any) -> VirtualArm:
-        robot = _described(name)
+        robot = arms.described(name)
         servos = assembled(robot) if new else calibrated(robot, _known(name))
         return VirtualArm(robot, _known(name), [{**servo, **kept} for servo in servos], save=lambda: None)
 

@@ -9,6 +9,8 @@ import pytest
 
 from sim.virtual_arm.launch import LaunchedArm
 
+from .sdk_port import opened
+
 IDS = range(1, 7)
 OK = (sdk.COMM_SUCCESS, 0)
 RETURN_DELAY, OFFSET, TORQUE, LED, STATUS, P_GAIN, WATCHDOG, GOAL = 9, 20, 64, 65, 70, 84, 98, 116
@@ -23,7 +25,7 @@ def arm(tmp_path_factory):
 
 @pytest.fixture
 def port(arm):
-    made = opened(arm)
+    made = opened(sdk, arm)
     yield made
     made.closePort()
 
@@ -35,21 +37,6 @@ def bus():
 
 def four(value):
     return list((value % 2**32).to_bytes(4, "little"))
-
-
-class Patient(sdk.PortHandler):
-    """The SDK gives up 34 ms after a request even if the reply is there, where a busy machine kept it from looking."""
-
-    def setPacketTimeout(self, packet_length):
-        super().setPacketTimeout(packet_length)
-        self.packet_timeout += 500.0
-
-
-def opened(arm):
-    port = Patient(str(arm.link))
-    port.openPort()
-    port.setBaudRate(1_000_000)
-    return port
 
 
 def signed(value, bits):
@@ -170,7 +157,7 @@ def test_clear_and_factory_reset(bus, port):
 
 def test_an_arm_under_torque_goes_where_it_is_sent(bus, tmp_path):
     with LaunchedArm(tmp_path / "port", protocol="dynamixel") as arm:
-        port = opened(arm)
+        port = opened(sdk, arm)
         starts = [bus.read4ByteTxRx(port, id, POSITION)[0] for id in IDS]
         for id, start in zip(IDS, starts, strict=True):
             assert bus.write4ByteTxRx(port, id, GOAL, start) == OK

@@ -4,51 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from hardware.codec.dynamixel import Error, Instruction, Parser
-from hardware.servos import SERVOS
+from hardware.codec import dynamixel
+from hardware.codec.dynamixel import Error, Instruction
 from sim.virtual_arm.dynamixel_servo import BACKUP, DynamixelServo
-from sim.virtual_arm.motor import MOTORS
 
-XL = SERVOS["XL330-M288"]
-TABLE = XL.registers
+from .servo_bench import ServoBench
+
 OK = 0
 
 
-def words(*values):
-    return b"".join(value.to_bytes(2, "little") for value in values)
-
-
-class Bench:
-    """One servo whose shaft stands where it is put."""
-
-    def __init__(self, shaft=1500.0, **kept):
-        self.saves = 0
-        self.servo = DynamixelServo(XL, MOTORS["XL330-M288"], kept, save=self._save)
-        self.servo.drive.volts = 5.0
-        self.turn_to(shaft)
-        self.servo.drive.power_up()
-
-    def _save(self):
-        self.saves += 1
-
-    def turn_to(self, shaft):
-        self.servo.drive.shaft = shaft
-
-    def ask(self, instruction, parameters=b""):
-        """Error and data of the status, or None where there is none."""
-        answer = self.servo.execute(instruction, parameters)
-        if answer is None:
-            return None
-        (status,) = Parser().feed(answer)
-        return status.code, status.parameters
+class Bench(ServoBench):
+    model, make, codec, width, volts, shaft = "XL330-M288", DynamixelServo, dynamixel, 2, 5.0, 1500.0
 
     def write(self, name, value, instruction=Instruction.WRITE):
-        register = TABLE[name]
-        return self.ask(instruction, words(register.address) + register.encode(value, "little"))[0]
-
-    def read(self, name):
-        _, data = self.ask(Instruction.READ, words(TABLE[name].address, TABLE[name].size))
-        return TABLE[name].decode(data, "little")
+        """The error only: a write has no data."""
+        return super().write(name, value, instruction)[0]
 
 
 def test_present_is_the_encoder_plus_the_offset():
@@ -113,10 +83,10 @@ def test_what_must_not_be_written_is_refused_and_changes_nothing(name, value, er
 
 def test_half_a_register_and_no_register_are_refused():
     bench = Bench()
-    goal = TABLE["goal_position"].address
-    assert bench.ask(Instruction.WRITE, words(goal) + bytes(2))[0] == Error.LENGTH
-    assert bench.ask(Instruction.WRITE, words(goal + 2) + bytes(2))[0] == Error.LENGTH
-    assert bench.ask(Instruction.WRITE, words(150) + bytes(1))[0] == Error.ACCESS
+    goal = bench.table["goal_position"].address
+    assert bench.ask(Instruction.WRITE, bench.words(goal) + bytes(2))[0] == Error.LENGTH
+    assert bench.ask(Instruction.WRITE, bench.words(goal + 2) + bytes(2))[0] == Error.LENGTH
+    assert bench.ask(Instruction.WRITE, bench.words(150) + bytes(1))[0] == Error.ACCESS
     assert bench.ask(Instruction.READ, b"\x84")[0] == Error.LENGTH
     assert bench.ask(0x77)[0] == Error.INSTRUCTION
     assert bench.ask(Instruction.ACTION)[0] == Error.RESULT
@@ -164,23 +134,24 @@ def test_a_silent_bus_trips_the_watchdog_until_it_is_cleared():
 def test_status_level_says_what_is_answered():
     bench = Bench()
     bench.write("status_level", 1)
-    assert bench.ask(Instruction.WRITE, words(116) + (1600).to_bytes(4, "little")) is None
+    assert bench.ask(Instruction.WRITE, bench.words(116) + (1600).to_bytes(4, "little")) is None
     assert bench.read("goal_position") == 1600
-    bench.servo.execute(Instruction.WRITE, words(68) + b"\0")
-    assert bench.ask(Instruction.READ, words(132, 4)) is None
-    assert bench.ask(Instruction.PING) == (OK, words(1200) + b"\0")
+    bench.servo.execute(Instruction.WRITE, bench.words(68) + b"\0")
+    assert bench.ask(Instruction.READ, bench.words(132, 4)) is None
+    assert bench.ask(Instruction.PING) == (OK, bench.words(1200) + b"\0")
 
 
 def test_indirect_registers_gather_others():
     bench = Bench()
-    position = TABLE["present_position"].address
-    for slot, address in enumerate((position, position + 1, TABLE["present_temperature"].address), 1):
+    position = bench.table["present_position"].address
+    for slot, address in enumerate((position, position + 1, bench.table["present_temperature"].address), 1):
         bench.write(f"indirect_address_{slot}", address)
-    _, data = bench.ask(Instruction.READ, words(TABLE["indirect_data_1"].address, 3))
-    assert data == words(1500) + b"\x19"
+    _, data = bench.ask(Instruction.READ, bench.words(bench.table["indirect_data_1"].address, 3))
+    assert data == bench.words(1500) + b"\x19"
     for slot in range(4):
-        bench.write(f"indirect_address_{slot + 4}", TABLE["goal_position"].address + slot)
-    written = bench.ask(Instruction.WRITE, words(TABLE["indirect_data_4"].address) + (1700).to_bytes(4, "little"))
+        bench.write(f"indirect_address_{slot + 4}", bench.table["goal_position"].address + slot)
+    slots = bench.words(bench.table["indirect_data_4"].address)
+    written = bench.ask(Instruction.WRITE, slots + (1700).to_bytes(4, "little"))
     assert (written[0], bench.read("goal_position")) == (OK, 1700)
 
 

@@ -9,6 +9,8 @@ import scservo_sdk as sdk
 
 from sim.virtual_arm.launch import LaunchedArm
 
+from .sdk_port import opened
+
 IDS = range(1, 7)
 OK = (sdk.COMM_SUCCESS, 0)
 MODEL, FIRMWARE, OFFSET, MODE, TORQUE, ACCELERATION, GOAL, GOAL_TIME, LOCK = 3, 0, 31, 33, 40, 41, 42, 44, 55
@@ -23,7 +25,7 @@ def arm(tmp_path_factory):
 
 @pytest.fixture
 def port(arm):
-    made = opened(arm)
+    made = opened(sdk, arm)
     yield made
     made.closePort()
 
@@ -31,21 +33,6 @@ def port(arm):
 @pytest.fixture
 def bus():
     return sdk.PacketHandler(0)
-
-
-class Patient(sdk.PortHandler):
-    """The SDK gives up 34 ms after a request even if the reply is there, where a busy machine kept it from looking."""
-
-    def setPacketTimeout(self, packet_length):
-        super().setPacketTimeout(packet_length)
-        self.packet_timeout += 500.0
-
-
-def opened(arm):
-    port = Patient(str(arm.link))
-    port.openPort()
-    port.setBaudRate(1_000_000)
-    return port
 
 
 def signed(word, bit):
@@ -124,7 +111,7 @@ def test_the_error_byte_tells_of_an_overload(arm, bus, port):
 
 def test_an_arm_under_torque_goes_where_it_is_sent(bus, tmp_path):
     with LaunchedArm(tmp_path / "port") as arm:
-        port = opened(arm)
+        port = opened(sdk, arm)
         starts = [bus.read2ByteTxRx(port, id, POSITION)[0] for id in IDS]
         for id, start in zip(IDS, starts, strict=True):
             bus.write2ByteTxRx(port, id, GOAL, start)

@@ -4,47 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from hardware.codec import feetech
 from hardware.codec.feetech import Instruction, Parser
-from hardware.servos import SERVOS
 from sim.virtual_arm.feetech_servo import RESET, FeetechServo
-from sim.virtual_arm.motor import MOTORS
 
-STS = SERVOS["STS3215"]
-TABLE = STS.registers
+from .servo_bench import ServoBench
 
 
-class Bench:
-    """One servo whose shaft stands where it is put."""
-
-    def __init__(self, shaft=3000.0, **kept):
-        self.saves = 0
-        self.servo = FeetechServo(STS, MOTORS["STS3215"], kept, save=self._save)
-        self.servo.drive.volts = 7.4
-        self.turn_to(shaft)
-        self.servo.drive.power_up()
-
-    def _save(self):
-        self.saves += 1
-
-    def turn_to(self, shaft):
-        self.servo.drive.shaft = shaft
-
-    def ask(self, instruction, parameters=b""):
-        """Error and data of the status, or None where there is none."""
-        answer = self.servo.execute(instruction, parameters)
-        if answer is None:
-            return None
-        (status,) = Parser().feed(answer)
-        assert status.id == self.servo.id
-        return status.code, status.parameters
-
-    def write(self, name, value, instruction=Instruction.WRITE):
-        register = TABLE[name]
-        return self.ask(instruction, bytes((register.address,)) + register.encode(value, "little"))
-
-    def read(self, name):
-        _, data = self.ask(Instruction.READ, bytes((TABLE[name].address, TABLE[name].size)))
-        return TABLE[name].decode(data, "little")
+class Bench(ServoBench):
+    model, make, codec, width, volts, shaft = "STS3215", FeetechServo, feetech, 1, 7.4, 3000.0
 
 
 def test_present_is_the_encoder_less_the_offset_within_one_turn():

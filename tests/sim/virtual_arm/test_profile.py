@@ -47,3 +47,13 @@ def test_it_takes_the_time_of_a_trapezoid():
         steps += 1
     # Half a second up, half a second down, 250 ticks each; between them 500 ticks at full speed.
     assert abs(steps * DT - 2.5) < 0.02
+
+
+def test_a_play_is_lost_at_every_reversal():
+    profile = Profile()
+    profile.backlash = 10.0
+    profile.rest_at(0.0)
+    goals = (3.0, 8.0, 20.0, 14.0, 9.0, 0.0)
+    pulls = [profile.advance(goal, math.inf, math.inf, DT) for goal in goals]
+    assert pulls == [0.0, 3.0, 15.0, 15.0, 14.0, 5.0]
+    assert profile.position == 0.0

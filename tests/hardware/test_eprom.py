@@ -1,4 +1,4 @@
-"""What servos are to hold of a calibration, and writing it into memories."""
+"""What servos have to hold of a calibration, and writing it into memories."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from hardware.bus import Bus, open_bus
-from hardware.calibrate.eprom import Change, by_joint, changes, effective_offset, read_held, to_hold, write_changes
+from hardware.calibrate.eprom import by_joint, write_changes
 from hardware.calibration import JointCalibration
 from hardware.clock import Clock
 from hardware.description import RobotDescription, robot
+from hardware.eprom import Change, changes, effective_offset, read_held, to_hold
 from hardware.errors import HardwareError
 from hardware.servos import SERVOS
 
