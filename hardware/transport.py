@@ -75,7 +75,10 @@ class Transport:
     def write(self, data: bytes) -> None:
         """Hands `data` to the driver."""
         with self._translated():
-            self._serial.write(data)
+            descriptor = self._serial.fileno()
+            rest = data
+            while rest:  # pyserial's own write waits for room before and after, which costs more than the write
+                rest = rest[os.write(descriptor, rest) :]
 
     def read(self, count: int, deadline: float) -> bytes:
         """Up to `count` bytes: all of them, or those that have come by `deadline` [arm s]."""

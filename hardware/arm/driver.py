@@ -118,17 +118,21 @@ class Arm:
         """One cycle's telemetry; whether every servo answered. A silent one keeps its last reading for a few cycles.
 
         Raises:
-            ArmFault: a servo has been silent or implausible for longer, or the port is gone; where a torque is on, also
-                what the servos tell of: load, heat, supply, a stuck encoder.
+            ArmFault: a servo has been silent or implausible for longer, or the port is gone.
         """
-        driven = any(self._torque)
-        complete = self._reader.read(driven)
+        return self._reader.read(driven=any(self._torque))
+
+    def watch(self) -> None:
+        """Looks for trouble in the telemetry, once per complete cycle.
+
+        Raises:
+            ArmFault: where a torque is on, what the servos tell of: load, heat, supply, a stuck encoder.
+        """
         self.warnings = self._watch.warnings(self.telemetry)
-        if driven:
+        if any(self._torque):
             fault = self._watch.fault(self.telemetry, self.goal)
             if fault is not None:
                 raise ArmFault(fault)
-        return complete
 
     def inspect(self) -> None:
         """Asks a servo whether its torque is still as it was left: one a call, first those that have been silent.

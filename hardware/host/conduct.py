@@ -14,9 +14,7 @@ from porl_robot.safety import JointLimits
 
 _FINAL = frozenset({HostState.STOPPING, HostState.STOPPED, HostState.FAULT})
 _YIELDING = frozenset({FaultKind.OVERLOAD, FaultKind.OVERHEATED, FaultKind.STUCK})
-DEAF = frozenset({FaultKind.DISCONNECTED, FaultKind.SILENT, FaultKind.IMPLAUSIBLE, FaultKind.BROWN_OUT})
-"""Faults in which servos may not hear: no motion is tried any more."""
-
+_DEAF = frozenset({FaultKind.DISCONNECTED, FaultKind.SILENT, FaultKind.IMPLAUSIBLE, FaultKind.BROWN_OUT})
 _YIELD_TIME = 0.05
 
 
@@ -94,7 +92,7 @@ class Conduct:
         self.fault, self.state = fault, HostState.FAULT
         if self._motion is None:
             self._end_reached = True
-        elif fault.kind in DEAF:
+        elif fault.kind in _DEAF:
             self._motion.rest(self._motion.at(now).position, now)
         elif fault.kind in _YIELDING:
             self._motion.follow(Waypoint.at_rest(position), _YIELD_TIME, now)

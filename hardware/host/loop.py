@@ -10,7 +10,7 @@ from hardware.arm.faults import ArmFault, Fault, FaultKind
 from hardware.clock import Clock
 from hardware.description import RobotDescription
 from hardware.host.channel import HostEnd
-from hardware.host.conduct import DEAF, Conduct
+from hardware.host.conduct import Conduct
 from hardware.host.json_codec import MessageError
 from hardware.host.messages import (
     BusCounts,
@@ -77,7 +77,7 @@ class Loop:
         self._hear()
         begun = self._clock.now()
         if not self._conduct.disconnected:
-            self._lead(self._listen())
+            self._act(self._listen())
         self._cycles.add(self._clock.now() - begun)
         self._end.report(self._report())
 
@@ -156,24 +156,23 @@ class Loop:
             self._torque_on(self._speed)
 
     def _listen(self) -> bool:
-        """Reads the arm; whether every servo was heard, healthy or not."""
+        """Reads the arm; whether every servo was heard."""
         try:
             return self._arm.read()
         except ArmFault as error:
             self._fail(error.fault)
-            return error.fault.kind not in DEAF
+            return False
 
-    def _lead(self, heard: bool) -> None:
-        """Sends the goal of this cycle; the arm stays at the last one where not every servo was `heard`."""
+    def _act(self, heard: bool) -> None:
+        """Sends the goal of this cycle, then looks for faults. Where not every servo was `heard`, goals stay."""
         now = self._clock.now()
         goal = self._conduct.goal(now)
-        if goal is None:
-            return
         try:
-            if heard:
+            if heard and goal is not None:
                 self._arm.send(goal)
-                if self._conduct.fault is None:
-                    self._arm.inspect()
+            if heard and self._conduct.fault is None:
+                self._arm.watch()
+                self._arm.inspect()
         except ArmFault as error:
             self._fail(error.fault)
         if self._conduct.end_state_due(now):

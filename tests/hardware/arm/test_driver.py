@@ -29,6 +29,7 @@ def cycle(arm: Arm, goal: FloatArray, count: int) -> None:
     for _ in range(count):
         arm.read()
         arm.send(goal)
+        arm.watch()
         arm.inspect()
         time.sleep(PERIOD)
 
