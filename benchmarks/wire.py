@@ -22,7 +22,7 @@ from hardware.codec import dynamixel, feetech
 from hardware.description import RobotDescription
 
 _BITS_PER_BYTE = 10
-_TELEMETRY = {"feetech": (56, 15), "dynamixel": (126, 21)}
+_TELEMETRY = {"feetech": (56, 15), "dynamixel": (124, 23)}
 """Address and size of the block that the driver reads."""
 
 

@@ -15,7 +15,7 @@ CHANCE = {"feetech": 1 / 256, "dynamixel": 1 / 65536}
 _SERVO = {"feetech": "STS3215", "dynamixel": "XL330-M288"}
 _BLOCK = {
     "feetech": ("present_position", "present_current"),
-    "dynamixel": ("present_current", "present_temperature"),
+    "dynamixel": ("present_pwm", "present_temperature"),
 }
 _CODECS = {"feetech": feetech, "dynamixel": dynamixel}
 _LONGEST_BURST = 8

@@ -44,8 +44,9 @@ class Joint:
         return self.calibration.sign * self.scaled(values, "present_velocity")
 
     def load(self, values: dict[str, int]) -> float:
-        """Load in a reading of its servo, share of the full duty; zero where it measures none."""
-        return self.calibration.sign * self.scaled(values, "present_load")
+        """Load in a reading of its servo, share of the full duty: what it drives with, where it measures none."""
+        register = "present_load" if "present_load" in self.servo.registers else "present_pwm"
+        return self.calibration.sign * self.scaled(values, register)
 
     def current(self, values: dict[str, int]) -> float:
         """Current [A] in a reading of its servo; zero where it measures none."""

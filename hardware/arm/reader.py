@@ -25,13 +25,8 @@ not enough, since a computer that stood still has not listened."""
 _FASTEST = 3.0
 """A joint that is pushed, or falls, may be so many times as fast as it may be commanded to be."""
 
-_BLOCKS = (
-    ("present_position", "present_current"),
-    ("present_current", "present_temperature"),
-    ("present_load", "present_temperature"),
-    ("present_pwm", "present_temperature"),
-)
-"""Of Feetech, of Dynamixel with current, with load, and of both mixed: the first that all servos of an arm have."""
+_BLOCKS = (("present_position", "present_current"), ("present_pwm", "present_temperature"))
+"""Of Feetech, and of Dynamixel whether its servos measure current or load: the first that all servos of an arm have."""
 
 _ALERT = "hardware alert"
 

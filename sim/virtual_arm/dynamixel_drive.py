@@ -128,7 +128,7 @@ class DynamixelDrive(Drive):
         memory = self.memory
         memory["present_position"] = self.present()
         memory["present_velocity"] = round(self.speed / SPEED)
-        memory.put("present_pwm", self.duty)
+        memory.put("present_pwm", self.load)  # an overloaded servo drives with all it has
         if "present_current" in memory:
             memory.put("present_current", self.current)
         else:
