@@ -142,9 +142,8 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
-    print(
-        f"{'protocol':10} {'fault':18} {'told as':13} {'answered ms: median, largest':29} {'goals at rest ms':17} bar"
-    )
+    print("hold: the goals go nowhere but to rest; told: the host says so; rest: the last goal was sent. Largest, ms")
+    print(f"{'protocol':10} {'fault':18} {'told as':20} {'hold':>6} {'told':>6} {'rest':>6}")
     table: list[dict[str, Any]] = []
     for protocol in ROBOTS:
         for fault in FAULTS:

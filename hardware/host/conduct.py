@@ -16,6 +16,7 @@ _FINAL = frozenset({HostState.STOPPING, HostState.STOPPED, HostState.FAULT})
 _YIELDING = frozenset({FaultKind.OVERLOAD, FaultKind.OVERHEATED, FaultKind.STUCK})
 _DEAF = frozenset({FaultKind.DISCONNECTED, FaultKind.SILENT, FaultKind.IMPLAUSIBLE, FaultKind.BROWN_OUT})
 _YIELD_TIME = 0.05
+_SETTLING = 0.1  # s that a joint may take to follow its goal to rest
 
 
 class Conduct:
@@ -31,6 +32,7 @@ class Conduct:
         self._heard = 0.0
         self._leaving = False
         self._end_reached = False
+        self._rested: float | None = None
         self.state = HostState.DISARMED
         self.fault: Fault | None = None
 
@@ -125,10 +127,18 @@ class Conduct:
             return None
         return self._motion.at(now).position
 
-    def end_state_due(self, now: float) -> bool:
-        """Whether the arm stands still and is to go into its end state."""
+    def end_state_due(self, now: float, still: bool = True) -> bool:
+        """Whether the arm is to go into its end state: its goal rests, and it does, or has had the time to.
+
+        Args:
+            still: whether the joints rest as well.
+        """
         ending = self.state in (HostState.STOPPING, HostState.FAULT) and not self._end_reached
-        return ending and self._motion is not None and self._motion.at_rest(now)
+        if not ending or self._motion is None or not self._motion.at_rest(now):
+            return False
+        if self._rested is None:
+            self._rested = now
+        return still or now - self._rested >= _SETTLING
 
     def end_state_reached(self) -> None:
         """The arm is in its end state, as far as it can be brought there."""

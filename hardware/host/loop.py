@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import math
 
+import numpy as np
+
 from hardware.arm.driver import Arm
 from hardware.arm.faults import ArmFault, Fault, FaultKind
 from hardware.clock import Clock
@@ -32,6 +34,9 @@ from hardware.host.spread import Samples, spread
 _log = logging.getLogger(__name__)
 _STATISTICS_EVERY = 0.5
 """Percentiles are taken anew after so long [s]."""
+
+_STILL = 0.02
+"""Joints that are slower rest [rad/s]."""
 
 
 class Loop:
@@ -175,7 +180,7 @@ class Loop:
                 self._arm.inspect()
         except ArmFault as error:
             self._fail(error.fault)
-        if self._conduct.end_state_due(now):
+        if self._conduct.end_state_due(now, still=bool(np.abs(self._arm.telemetry.velocity).max() < _STILL)):
             self._settle()
 
     def _settle(self) -> None:

@@ -167,3 +167,12 @@ def test_under_load_the_goal_gives_way_to_where_the_joint_is() -> None:
     goal = conduct.goal(0.3)
     assert goal is not None and goal == pytest.approx([0.02, 0.0])
     assert conduct.end_state_due(0.3)
+
+
+def test_an_arm_that_still_moves_is_not_let_go_at_once() -> None:
+    conduct = armed()
+    conduct.stop(0.1)
+    assert not conduct.end_state_due(0.2, still=False)
+    assert not conduct.end_state_due(0.28, still=False)
+    assert conduct.end_state_due(0.29, still=True)
+    assert conduct.end_state_due(0.31, still=False)
