@@ -49,7 +49,7 @@ class Bus:
         self._exchange = Exchange(transport, family.codec)
         self.servos = dict(servos)
         self._memories = Memories(self._exchange, family, self.servos)
-        self._spans: dict[tuple[str, str, str], Span] = {}
+        self._spans: dict[tuple[tuple[int, ...], str, str], Mapping[int, Span]] = {}
 
     @property
     def statistics(self) -> Statistics:
@@ -107,11 +107,9 @@ class Bus:
         Raises:
             ValueError: the servos do not have them at the same addresses.
         """
-        spans = {id: self._span(id, first, last) for id in ids}
-        places = {(span.begin, span.end) for span in spans.values()}
-        if len(places) != 1:
-            raise ValueError(f"servos {list(ids)} have {first} to {last} at {sorted(places)}, not in one place")
-        found = self._memories.read_many(ids, *places.pop())
+        spans = self._spans.get((tuple(ids), first, last)) or self._planned(tuple(ids), first, last)
+        place = spans[ids[0]]
+        found = self._memories.read_many(ids, place.begin, place.end)
         return {
             id: Reading(spans[id].decode(block.data), self._family.faults(block.error)) for id, block in found.items()
         }
@@ -156,11 +154,14 @@ class Bus:
         if not self._exchange.ask(request, (id,), 0, self._exchange.patience[-1]):
             raise silent(self._transport.port, id)
 
-    def _span(self, id: int, first: str, last: str) -> Span:
-        key = (self.servos[id].name, first, last)
-        if key not in self._spans:
-            self._spans[key] = self.servos[id].span(first, last)
-        return self._spans[key]
+    def _planned(self, ids: tuple[int, ...], first: str, last: str) -> Mapping[int, Span]:
+        """What to make of the block of each servo; kept, since a control loop asks in every cycle."""
+        spans = {id: self.servos[id].span(first, last) for id in ids}
+        places = {(span.begin, span.end) for span in spans.values()}
+        if len(places) != 1:
+            raise ValueError(f"servos {list(ids)} have {first} to {last} at {sorted(places)}, not in one place")
+        self._spans[ids, first, last] = spans
+        return spans
 
     def close(self) -> None:
         """Gives the port back; the servos stay as they are. Never raises."""

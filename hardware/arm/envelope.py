@@ -43,6 +43,7 @@ class Envelope:
         if self._last is None:
             raise ValueError("no position to begin from")
         reach = self._limits.velocity * min(max(elapsed, 0.0), _LONGEST_STEP)
-        inside = np.clip(goal, self._limits.lower, self._limits.upper)
-        self._last = self._last + np.clip(inside - self._last, -reach, reach)
+        # minimum and maximum, since np.clip costs several times as much: this is in every bus cycle.
+        inside = np.minimum(np.maximum(goal, self._limits.lower), self._limits.upper)
+        self._last = self._last + np.minimum(np.maximum(inside - self._last, -reach), reach)
         return self._last.copy()

@@ -128,14 +128,28 @@ class Reader:
     def _made(self) -> Telemetry:
         heard = [self._heard[id] for id in self._ids]
         readings = [(joint, each.reading) for joint, each in zip(self._joints, heard, strict=True)]
+        table = np.array(
+            [
+                (
+                    joint.load(values),
+                    joint.scaled(values, "present_voltage"),
+                    joint.scaled(values, "present_temperature"),
+                    joint.current(values),
+                    each.position,
+                    each.velocity,
+                )
+                for (joint, values), each in zip(readings, heard, strict=True)
+            ]
+        )
+        load, voltage, temperature, current, position, velocity = table.T.copy()
         return Telemetry(
             measured=min(each.moment for each in heard),
-            position=np.array([each.position for each in heard]),
-            velocity=np.array([each.velocity for each in heard]),
-            load=np.array([joint.load(values) for joint, values in readings]),
-            voltage=np.array([joint.scaled(values, "present_voltage") for joint, values in readings]),
-            temperature=np.array([joint.scaled(values, "present_temperature") for joint, values in readings]),
-            current=np.array([joint.current(values) for joint, values in readings]),
+            position=position,
+            velocity=velocity,
+            load=load,
+            voltage=voltage,
+            temperature=temperature,
+            current=current,
             flags=tuple(self._flags(joint, values) for joint, values in readings),
         )
 
