@@ -65,6 +65,7 @@ class Arm:
         self._envelope = Envelope(self.limits)
         self._sent = 0.0
         self.goal = self.telemetry.position.copy()
+        self._goal_read = self.goal
 
     @property
     def telemetry(self) -> Telemetry:
@@ -120,6 +121,7 @@ class Arm:
         Raises:
             ArmFault: a servo has been silent or implausible for longer, or the port is gone.
         """
+        self._goal_read = self.goal
         return self._reader.read(driven=any(self._torque))
 
     def watch(self) -> None:
@@ -130,7 +132,8 @@ class Arm:
         """
         self.warnings = self._watch.warnings(self.telemetry)
         if any(self._torque):
-            fault = self._watch.fault(self.telemetry, self.goal)
+            # A goal that was sent after the reading is none that its joint could have followed.
+            fault = self._watch.fault(self.telemetry, self._goal_read)
             if fault is not None:
                 raise ArmFault(fault)
 

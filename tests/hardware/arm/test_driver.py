@@ -162,6 +162,18 @@ def test_a_stuck_encoder_is_found_while_its_goal_moves(virtual: LaunchedArm, arm
     assert fault.fault.kind is FaultKind.STUCK and "shoulder_pan" in str(fault)
 
 
+def test_a_reading_is_held_against_the_goal_that_was_there_before_it(arm: Arm, monkeypatch: pytest.MonkeyPatch) -> None:
+    arm.torque_on(1.0)
+    arm.read()
+    before, judged = arm.goal.copy(), []
+    monkeypatch.setattr(arm._watch, "fault", lambda telemetry, goal: judged.append(goal))
+    time.sleep(PERIOD)
+    arm.send(before + 0.05)
+    arm.watch()
+    assert np.abs(arm.goal - before).max() > 0.001
+    assert judged[0] == pytest.approx(before)
+
+
 def test_an_unplugged_cable_is_one_fault_and_no_obstacle_to_the_stop(virtual: LaunchedArm, arm: Arm) -> None:
     arm.torque_on(1.0)
     virtual.tell("unplug for=0.3")
