@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
-from typing import TypeVar
 
 from hardware.bus import Bus
 from hardware.errors import HardwareError, NoReply
-
-_TRIES = 3
-"""Of each the bus itself makes several."""
-
-_Got = TypeVar("_Got")
+from hardware.patience import TRIES, patiently
 
 
 def ping(bus: Bus, servo: int) -> int:
@@ -21,7 +15,7 @@ def ping(bus: Bus, servo: int) -> int:
     Raises:
         NoReply: it does not answer.
     """
-    return _insisted(lambda: bus.ping(servo))
+    return patiently(lambda: bus.ping(servo))
 
 
 def read(bus: Bus, servo: int, register: str) -> int:
@@ -30,7 +24,7 @@ def read(bus: Bus, servo: int, register: str) -> int:
     Raises:
         NoReply: the servo does not answer.
     """
-    return _insisted(lambda: bus.read(servo, register))
+    return patiently(lambda: bus.read(servo, register))
 
 
 def write(bus: Bus, servo: int, register: str, value: int) -> None:
@@ -40,17 +34,10 @@ def write(bus: Bus, servo: int, register: str, value: int) -> None:
         HardwareError: it does not take the value.
     """
     found = None
-    for _ in range(_TRIES):
+    for _ in range(TRIES):
         with suppress(NoReply):
             bus.write(servo, register, value)
         found = read(bus, servo, register)
         if found == value:
             return
     raise HardwareError(f"servo {servo}: {register} reads {found} after {value} was written")
-
-
-def _insisted(attempt: Callable[[], _Got]) -> _Got:
-    for _ in range(_TRIES - 1):
-        with suppress(NoReply):
-            return attempt()
-    return attempt()

@@ -13,7 +13,6 @@ from hardware.arm.envelope import Envelope
 from hardware.arm.faults import ArmFault, Fault, FaultKind
 from hardware.arm.joint import joints_of
 from hardware.arm.limits import joint_limits, require_within_model
-from hardware.arm.patience import patiently
 from hardware.arm.reader import Reader
 from hardware.arm.safe_stop import safe_stop
 from hardware.arm.telemetry import Telemetry
@@ -26,6 +25,7 @@ from hardware.clock import Clock
 from hardware.description import EndState, RobotDescription
 from hardware.errors import Disconnected, HardwareError
 from hardware.exchange import Statistics
+from hardware.patience import patiently
 from porl_robot.env import FloatArray
 from porl_robot.safety import JointLimits
 

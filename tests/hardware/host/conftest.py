@@ -7,15 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hydra.utils import instantiate
-from omegaconf import OmegaConf
 
 from hardware.arm.limits import with_ranges
 from hardware.description import DeadMan, EndState, RobotDescription
 from hardware.host.client import HostClient
 from hardware.manifest import read_manifest
-from porl_robot.paths import data_dir
 from sim.virtual_arm.launch import LaunchedArm
+
+from ...arms import described
 
 MakeClient = Callable[..., HostClient]
 
@@ -35,8 +34,8 @@ def virtual(launched: LaunchedArm) -> Iterator[LaunchedArm]:
 
 @pytest.fixture
 def robot(virtual: LaunchedArm) -> RobotDescription:
-    made: RobotDescription = instantiate(OmegaConf.load(data_dir("configs") / "robot" / "so101.yaml"), _convert_="all")
-    return with_ranges(replace(made, port=str(virtual.link), dead_man=DeadMan(end_state="torque_off")))
+    made = described("so101", port=str(virtual.link))
+    return with_ranges(replace(made, dead_man=DeadMan(end_state="torque_off")))
 
 
 @pytest.fixture

@@ -7,7 +7,9 @@ from typing import TypeVar
 
 from hardware.errors import NoReply
 
-_TRIES = 3
+TRIES = 3
+"""Of each the bus itself makes several."""
+
 _Result = TypeVar("_Result")
 
 
@@ -17,7 +19,7 @@ def patiently(work: Callable[[], _Result]) -> _Result:
     Raises:
         NoReply: it never did.
     """
-    for _ in range(_TRIES - 1):
+    for _ in range(TRIES - 1):
         try:
             return work()
         except NoReply:

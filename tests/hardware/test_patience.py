@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from hardware.arm.patience import patiently
 from hardware.errors import HardwareError, NoReply
+from hardware.patience import patiently
 
 
 def failing(count: int, error: HardwareError) -> list[int]:
