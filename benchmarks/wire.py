@@ -1,9 +1,9 @@
-"""The driver against the virtual arm: cycle times on a good line, noise and the checksums, wrong values on a bad line,
-and how late the loops are beside a learner.
+"""The driver against the virtual arm: cycle times on a good line, noise and the checksums, and how late the loops are
+beside a learner.
 
 Six servos at 1 Mbaud, both protocols. A cycle is telemetry of all servos and goals for all.
 
-    python benchmarks/wire.py [--cycles 2000] [--faulty 100000] [--frames 1000000] [--episodes 20] [--seed 0]
+    python benchmarks/wire.py [--cycles 2000] [--frames 1000000] [--episodes 20] [--seed 0]
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 from arms import ROBOTS, opened, real_time, virtual_arm, write_results
-from wire_faults import faulty_cycles
 from wire_lateness import lateness
 from wire_noise import noisy_frames
 
@@ -85,7 +84,6 @@ def main() -> None:
     """Measures all of it and writes `benchmarks/results/wire.json`."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cycles", type=int, default=2_000)
-    parser.add_argument("--faulty", type=int, default=100_000)
     parser.add_argument("--frames", type=int, default=1_000_000)
     parser.add_argument("--episodes", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
@@ -100,9 +98,8 @@ def main() -> None:
             flush=True,
         )
     noise = {protocol: noisy_frames(protocol, given.frames, given.seed) for protocol in ROBOTS}
-    faulty = {protocol: faulty_cycles(protocol, given.faulty, given.seed) for protocol in ROBOTS}
     late = lateness(given.episodes, given.seed)
-    measured = {"good_line": good, "noise": noise, "bad_line": faulty, "lateness": late}
+    measured = {"good_line": good, "noise": noise, "lateness": late}
     write_results("wire", given.seed, measured)
 
 

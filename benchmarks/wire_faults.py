@@ -1,12 +1,16 @@
-"""Cycles on a line with every kind of fault: is any value that the driver takes not the servo's?"""
+"""Cycles on a line with every kind of fault: is any value that the driver takes not the servo's?
+
+python benchmarks/wire_faults.py [--protocols feetech dynamixel] [--cycles 100000] [--seed 0]
+"""
 
 from __future__ import annotations
 
+import argparse
 import time
 from typing import Any
 
 import numpy as np
-from arms import opened, virtual_arm
+from arms import ROBOTS, opened, virtual_arm, write_results
 
 from hardware.arm.driver import Arm
 from hardware.arm.faults import ArmFault, FaultKind
@@ -24,6 +28,7 @@ LINES = (
 )
 _FIELDS = {"position": 0.0016, "velocity": 0.0016, "load": 1e-3, "voltage": 0.11, "temperature": 1.01, "current": 1e-2}
 """What is compared with the arm at rest, and by how much a count may flicker."""
+_EXAMPLES = 10
 
 
 def faulty_cycles(protocol: str, count: int, seed: int) -> dict[str, Any]:
@@ -51,6 +56,7 @@ def faulty_cycles(protocol: str, count: int, seed: int) -> dict[str, Any]:
 def _cycles(arm: Arm, truth: Telemetry, count: int) -> dict[str, Any]:
     retries, checksums = arm.statistics.retries, arm.statistics.checksum_errors
     implausible, wrong, failed = arm.implausible, 0, 0
+    examples: list[dict[str, Any]] = []
     times = np.zeros(count)
     for k in range(count):
         begun = time.perf_counter()
@@ -60,7 +66,10 @@ def _cycles(arm: Arm, truth: Telemetry, count: int) -> dict[str, Any]:
             assert error.fault.kind in (FaultKind.SILENT, FaultKind.IMPLAUSIBLE), error
             failed += 1
         times[k] = time.perf_counter() - begun
-        wrong += _wrong(arm.telemetry, truth)
+        found = _wrong(arm.telemetry, truth)
+        wrong += sum(map(len, found.values()))
+        if found and len(examples) < _EXAMPLES:
+            examples.append({"cycle": k, **found})
     return {
         "cycles": count,
         "failed": failed,
@@ -68,12 +77,34 @@ def _cycles(arm: Arm, truth: Telemetry, count: int) -> dict[str, Any]:
         "checksum_errors": arm.statistics.checksum_errors - checksums,
         "implausible": arm.implausible - implausible,
         "wrong": wrong,
+        "examples": examples,
         "p50_ms": 1e3 * float(np.median(times)),
     }
 
 
-def _wrong(found: Telemetry, truth: Telemetry) -> int:
-    """How many values are not the servos'."""
-    return sum(
-        int((np.abs(getattr(found, name) - getattr(truth, name)) > flicker).sum()) for name, flicker in _FIELDS.items()
-    ) + sum(flags != frozenset() for flags in found.flags)
+def _wrong(found: Telemetry, truth: Telemetry) -> dict[str, list[tuple[int, Any]]]:
+    """Joint and value of all that is not the servos', by field."""
+    wrong: dict[str, list[tuple[int, Any]]] = {}
+    for name, flicker in _FIELDS.items():
+        values = getattr(found, name)
+        for joint in np.flatnonzero(np.abs(values - getattr(truth, name)) > flicker):
+            wrong.setdefault(name, []).append((int(joint), float(values[joint])))
+    for joint, flags in enumerate(found.flags):
+        if flags:
+            wrong.setdefault("flags", []).append((joint, sorted(flags)))
+    return wrong
+
+
+def main() -> None:
+    """Measures all of it and writes `benchmarks/results/wire_faults.json`."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--protocols", nargs="+", default=list(ROBOTS), choices=ROBOTS)
+    parser.add_argument("--cycles", type=int, default=100_000)
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    measured = {protocol: faulty_cycles(protocol, given.cycles, given.seed) for protocol in given.protocols}
+    write_results("wire_faults", given.seed, measured)
+
+
+if __name__ == "__main__":
+    main()

@@ -128,7 +128,19 @@ def split_fast_status(frame: Frame, count: int) -> list[Frame]:
 
 
 def is_spliced(frame: Frame, counts: Collection[int]) -> bool:
-    """Never: the CRC misses one such accident in 65536."""
+    """Whether within `frame` another status begins that has one of `counts` bytes of data, or a fast one.
+
+    The first was cut short then, and the CRC, which misses one such accident in 65536, fitted by chance. Data may hold
+    a header by right; that its length is one of these as well is next to impossible.
+    """
+    body = frame.parameters
+    at = body.find(_HEADER)
+    while at >= 0:
+        head = body[at + 4 : at + 8]
+        length = int.from_bytes(head[1:3], "little")
+        if len(head) < 4 or (head[3] == Instruction.STATUS and (head[0] == BROADCAST or length - 4 in counts)):
+            return True
+        at = body.find(_HEADER, at + 1)
     return False
 
 

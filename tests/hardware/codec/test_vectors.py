@@ -120,3 +120,18 @@ def test_a_status_cut_short_by_another() -> None:
         assert not feetech.is_spliced(spliced, {15, 16})
     assert not feetech.is_spliced(Frame(2, 0, bytes(30) + second[:3], is_status=None), {27})
     assert feetech.is_spliced(Frame(2, 0xFF, second[1:20], is_status=None), {27})
+
+
+def test_a_dynamixel_status_cut_short_by_another() -> None:
+    for second, counts in (
+        (dynamixel.encode_status(6, 0, bytes(27)), {15, 27}),
+        (dynamixel.encode_fast_status([(6, 0, bytes(27))]), {15}),
+    ):
+        for cut in range(12):
+            spliced = Frame(2, 0, bytes(cut) + second[:20], is_status=True)
+            assert dynamixel.is_spliced(spliced, counts)
+        assert dynamixel.is_spliced(Frame(2, 0, bytes(30) + second[:4], is_status=True), counts)
+    plain = Frame(2, 0, dynamixel.encode_status(6, 0, bytes(27)), is_status=True)
+    assert not dynamixel.is_spliced(plain, {15, 16})
+    velocity_and_position = bytes.fromhex("FF FF FD 00 00 00 00 08 00 00 78 00 1E")
+    assert not dynamixel.is_spliced(Frame(2, 0, velocity_and_position, is_status=True), {23})
