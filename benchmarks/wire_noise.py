@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-from hardware.arm.gate import Gate
+from hardware.arm.gate import Gate, Verdict
 from hardware.codec import dynamixel, feetech
 from hardware.servos import SERVOS
 
@@ -82,4 +82,5 @@ def _judged(before: int, position: int, speed: float) -> str:
         return "same_motion"
     gate = Gate(_FASTEST)
     gate.note(1, _RADIANS * before, 0.0)
-    return "passed" if gate.accepts(1, _RADIANS * position, speed, _PERIOD) else "caught"
+    verdict = gate.judge(1, _RADIANS * position, speed, _PERIOD)
+    return "passed" if verdict is Verdict.ACCEPTED else "caught"
