@@ -6,13 +6,13 @@ import logging
 from dataclasses import dataclass
 
 import numpy as np
-import ruckig
+from ruckig import InputParameter
 
 from porl_robot.env import FloatArray
 from porl_robot.safety import JointLimits
+from porl_robot.safety.paths import PathPlanner
 
 _log = logging.getLogger(__name__)
-_PLANNED = (ruckig.Result.Working, ruckig.Result.Finished)
 _ROUNDING = 1.02  # a target at the very edge of a limit must not fail by rounding
 
 
@@ -44,10 +44,7 @@ class GoalMotion:
     """
 
     def __init__(self, limits: JointLimits, position: FloatArray, now: float) -> None:
-        size = len(limits)
-        self._planner, self._path = ruckig.Ruckig(size), ruckig.Trajectory(size)
-        self._to_waypoint, self._to_rest = _parameters(limits), _parameters(limits)
-        self._to_rest.control_interface = ruckig.ControlInterface.Velocity
+        self._planner = PathPlanner(limits, slack=_ROUNDING)
         self.rest(position, now)
 
     def at_rest(self, now: float) -> bool:
@@ -62,12 +59,12 @@ class GoalMotion:
     def follow(self, waypoint: Waypoint, duration: float, now: float) -> None:
         """Sets out for `waypoint`, to be there in `duration` [s], or as soon after as the limits allow."""
         start = self.at(now)
-        target = self._to_waypoint
+        target = self._planner.to_target
         target.target_position = waypoint.position.tolist()
         target.target_velocity = waypoint.velocity.tolist()
         target.target_acceleration = waypoint.acceleration.tolist()
         target.minimum_duration = duration
-        if self._plan(target, start):
+        if self._planned(target, start):
             self._go(now, braking=False)
         else:
             _log.warning("no path from %s to %s: braking", start, waypoint)
@@ -86,23 +83,17 @@ class GoalMotion:
         return self._point(min(now - self._begun, self._duration))
 
     def _brake(self, start: Waypoint, now: float) -> None:
-        if self._plan(self._to_rest, start):
+        if self._planned(self._planner.to_rest, start):
             self._go(now, braking=True)
         else:
             _log.error("no braking path from %s: the goal stops where it is", start)
             self._still(Waypoint.at_rest(start.position), now)
 
-    def _plan(self, parameters: ruckig.InputParameter, start: Waypoint) -> bool:
-        parameters.current_position = start.position.tolist()
-        parameters.current_velocity = start.velocity.tolist()
-        parameters.current_acceleration = start.acceleration.tolist()
-        try:
-            return self._planner.calculate(parameters, self._path) in _PLANNED
-        except ruckig.RuckigError:
-            return False
+    def _planned(self, kind: InputParameter, start: Waypoint) -> bool:
+        return self._planner.plan(kind, start.position, start.velocity, start.acceleration)
 
     def _go(self, now: float, braking: bool) -> None:
-        self._begun, self._duration, self._braking = now, self._path.duration, braking
+        self._begun, self._duration, self._braking = now, self._planner.path.duration, braking
         self._stands: Waypoint | None = None
 
     def _still(self, waypoint: Waypoint, now: float) -> None:
@@ -112,13 +103,5 @@ class GoalMotion:
     def _point(self, elapsed: float) -> Waypoint:
         if self._stands is not None:
             return self._stands
-        position, velocity, acceleration = (np.array(part) for part in self._path.at_time(max(elapsed, 0.0)))
+        position, velocity, acceleration = (np.array(part) for part in self._planner.path.at_time(max(elapsed, 0.0)))
         return Waypoint(position, velocity, acceleration)
-
-
-def _parameters(limits: JointLimits) -> ruckig.InputParameter:
-    parameters = ruckig.InputParameter(len(limits))
-    parameters.max_velocity = (_ROUNDING * limits.velocity).tolist()
-    parameters.max_acceleration = (_ROUNDING * limits.acceleration).tolist()
-    parameters.max_jerk = (_ROUNDING * limits.jerk).tolist()
-    return parameters

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import ruckig
+from ruckig import InputParameter
 
 from porl_robot.env import Command, Intervention, RobotState
 from porl_robot.safety.filter import Ruling, changed
 from porl_robot.safety.limits import JointLimits
+from porl_robot.safety.paths import PathPlanner
 
 _AT_LIMIT = 1.0 - 1e-6
-_PLANNED = (ruckig.Result.Working, ruckig.Result.Finished)
 
 
 class RateFilter:
@@ -31,12 +31,7 @@ class RateFilter:
 
     def __init__(self, limits: JointLimits) -> None:
         self._limits = limits
-        # Only buffers: every call writes all inputs it reads.
-        self._planner = ruckig.Ruckig(len(limits))
-        self._path = ruckig.Trajectory(len(limits))
-        self._to_target = _parameters(limits)
-        self._to_rest = _parameters(limits)
-        self._to_rest.control_interface = ruckig.ControlInterface.Velocity
+        self._planner = PathPlanner(limits, together=False)  # only buffers: every call writes all inputs it reads
 
     def __call__(self, command: Command, state: RobotState, dt: float) -> Ruling:
         if not (math.isfinite(dt) and dt > 0.0):
@@ -44,12 +39,12 @@ class RateFilter:
         start = state.commanded
         if (objection := self._objection(start)) is not None:
             return Ruling(command, fault=objection)
-        self._to_target.target_position = command.values.tolist()
-        planned = self._plan(self._to_target, start)
-        if planned and self._path.duration <= dt:
+        self._planner.to_target.target_position = command.values.tolist()
+        planned = self._planned(self._planner.to_target, start)
+        if planned and self._planner.path.duration <= dt:
             return Ruling(Command.at_rest(command.space, command.values))
         # On rare states at the very edge of a limit the planner fails by rounding: brake instead.
-        if not planned and not self._plan(self._to_rest, start):
+        if not planned and not self._planned(self._planner.to_rest, start):
             return Ruling(command, fault="neither a path to the target nor a stop could be planned")
         allowed = self._point(command, start, dt)
         joints = changed(command.values, allowed.values)
@@ -64,18 +59,12 @@ class RateFilter:
                 return f"the last command is not a motion of {len(self._limits)} joints: {start}"
         return None
 
-    def _plan(self, parameters: ruckig.InputParameter, start: Command) -> bool:
-        parameters.current_position = start.values.tolist()
-        parameters.current_velocity = start.velocity.tolist()
-        parameters.current_acceleration = start.acceleration.tolist()
-        try:
-            return self._planner.calculate(parameters, self._path) in _PLANNED
-        except ruckig.RuckigError:
-            return False
+    def _planned(self, kind: InputParameter, start: Command) -> bool:
+        return self._planner.plan(kind, start.values, start.velocity, start.acceleration)
 
     def _point(self, command: Command, start: Command, dt: float) -> Command:
         """The path at `dt`, no further out than the limits (or than a start outside them)."""
-        position, velocity, acceleration = (np.array(part) for part in self._path.at_time(dt))
+        position, velocity, acceleration = (np.array(part) for part in self._planner.path.at_time(dt))
         lower = np.minimum(self._limits.lower, start.values)
         upper = np.maximum(self._limits.upper, start.values)
         below, above = position < lower, position > upper
@@ -96,18 +85,9 @@ class RateFilter:
 
     def _binding(self, end: Command, dt: float) -> list[str]:
         """Per joint, the limit reached half-way through the period or at its end."""
-        _, middle_velocity, middle_acceleration = self._path.at_time(dt / 2.0)
+        _, middle_velocity, middle_acceleration = self._planner.path.at_time(dt / 2.0)
         velocity = np.maximum(np.abs(middle_velocity), np.abs(end.velocity))
         acceleration = np.maximum(np.abs(middle_acceleration), np.abs(end.acceleration))
         fast = (velocity >= _AT_LIMIT * self._limits.velocity).tolist()
         hard = (acceleration >= _AT_LIMIT * self._limits.acceleration).tolist()
         return ["velocity" if v else "acceleration" if a else "jerk" for v, a in zip(fast, hard, strict=True)]
-
-
-def _parameters(limits: JointLimits) -> ruckig.InputParameter:
-    parameters = ruckig.InputParameter(len(limits))
-    parameters.synchronization = ruckig.Synchronization.No
-    parameters.max_velocity = limits.velocity.tolist()
-    parameters.max_acceleration = limits.acceleration.tolist()
-    parameters.max_jerk = limits.jerk.tolist()
-    return parameters
