@@ -11,7 +11,7 @@ from porl_robot.analysis.statistics import Evaluation
 from porl_robot.control.rollout import Transition
 from porl_robot.methods.warm_up import PreSample
 from porl_robot.replay.log import LogData
-from porl_robot.replay.record import Phase
+from porl_robot.replay.record import Phase, Source
 
 
 @dataclass(slots=True)
@@ -28,7 +28,8 @@ class RunState:
         blocks: blocks of updates the learner has done.
         curve: evaluations so far.
         interventions: training steps each safety filter changed.
-        outcomes: of the finished training episodes, in order (1 success, 0 failure).
+        outcomes: of the finished training episodes, in order (1 success of the policy alone, 0 otherwise).
+        helped: a person has acted in the episode under way.
         wall_s, cpu_s, cpu_s_eval: time spent; `cpu_s` excludes evaluation, `wall_s` holds it.
     """
 
@@ -43,6 +44,7 @@ class RunState:
     curve: list[Evaluation] = field(default_factory=list)
     interventions: dict[str, int] = field(default_factory=dict)
     outcomes: list[float] = field(default_factory=list)
+    helped: bool = False
     wall_s: float = 0.0
     cpu_s: float = 0.0
     cpu_s_eval: float = 0.0
@@ -53,10 +55,12 @@ class RunState:
         for intervention in transition.step.verdict.interventions:
             name = intervention.filter
             self.interventions[name] = self.interventions.get(name, 0) + 1
+        self.helped |= transition.choice.source is Source.HUMAN
         if transition.ended:
             self.episodes += 1
             if not transition.step.discarded:
-                self._count_outcome(transition.step.success)
+                self._count_outcome(transition.step.success, self.helped)
+            self.helped = False
 
     def recount(self, log: LogData) -> int:
         """Brings the counters up to what the log holds; returns by how many steps it was ahead.
@@ -70,8 +74,11 @@ class RunState:
         if self.unfreeze_step is None and len(online):
             self.unfreeze_step = int(online[0])
         self.episodes = log.episodes
-        for end in log.episode_ends[~log.discarded]:
-            self._count_outcome(None if log.success[end - 1] < 0 else bool(log.success[end - 1]))
+        begins = np.concatenate([[0], log.episode_ends[:-1]])
+        for begin, end in zip(begins[~log.discarded], log.episode_ends[~log.discarded], strict=True):
+            success = None if log.success[end - 1] < 0 else bool(log.success[end - 1])
+            self._count_outcome(success, bool(log.is_intervention[begin:end].any()))
+        self.helped = False
         self.interventions = {
             name: count for bit, name in enumerate(log.spec.filters) if (count := int((log.filters >> bit & 1).sum()))
         }
@@ -83,7 +90,7 @@ class RunState:
 
     @property
     def train_success(self) -> float | None:
-        """Success over the last 20 training episodes."""
+        """Success of the policy alone over the last 20 training episodes."""
         recent = self.outcomes[-20:]
         return sum(recent) / len(recent) if recent else None
 
@@ -96,10 +103,10 @@ class RunState:
         """The inverse of `to_json`."""
         return cls(**data)
 
-    def _count_outcome(self, success: bool | None) -> None:
+    def _count_outcome(self, success: bool | None, helped: bool) -> None:
         if success is None or self.successes is None or self.failures is None:
             self.successes = self.failures = None
             return
         self.successes += success
         self.failures += not success
-        self.outcomes.append(float(success))
+        self.outcomes.append(float(success and not helped))

@@ -6,6 +6,7 @@ import pytest
 from porl_robot.control.evaluation import evaluate
 from porl_robot.control.operator import Operator
 from porl_robot.control.rollout import Choice, episode, to_record
+from porl_robot.control.run_state import RunState
 from porl_robot.control.session import Action, Session, State
 from porl_robot.replay.log import read_log
 from porl_robot.replay.record import Phase, Source
@@ -154,12 +155,22 @@ def is_above(env, seed):
 def test_a_fine_tuning_run_learns_from_a_persons_steps_as_from_any(tmp_path, slider, run_of, stick):
     env = slider()
     env.supervisor = operating(stick)
-    press_at(env, s20="t", s50="t")
+    press_at(env, s20="t", s120="t")
     resumed_by(env.supervisor, "p")
     run = run_of(tmp_path, env=env)
     run.tuning.run()
     log = read_log(tmp_path)
     human = log.source == Source.HUMAN
-    assert human.sum() == 30 and (log.is_intervention == human).all()
+    assert human.sum() == 100 and (log.is_intervention == human).all()
     assert (log.action[human] == 0.5).all() and np.isnan(log.log_prob[human]).all()
     assert len(run.learner.buffer) == log.rows == 200
+    begins = np.concatenate([[0], log.episode_ends[:-1]])
+    alone = [
+        float(log.success[end - 1] == 1 and not human[begin:end].any())
+        for begin, end in zip(begins, log.episode_ends, strict=True)
+    ]
+    state = run.tuning.state
+    assert state.outcomes == alone and state.successes == (log.success[log.episode_ends - 1] == 1).sum() > sum(alone)
+    again = RunState()
+    again.recount(log)
+    assert (again.outcomes, again.successes) == (state.outcomes, state.successes)
