@@ -19,6 +19,7 @@ from sim.robosuite_tasks import (
 
 NEAR = 0.012  # [m]
 ALIGNED = 0.05  # [rad]
+AT_HANDLE = 0.005  # where the hand comes almost to rest before it closes: a clone learns the place, not the speed [m]
 CARRY_HEIGHT = 1.02  # of the hand; a can in it passes above the rims of the bins [m]
 NUT_HEIGHT = 1.05  # of the hand; a nut in it passes above the peg [m]
 FUNNEL = 5.0  # height above the handle per distance to its side, beyond 4 mm
@@ -125,7 +126,7 @@ class SquareDemonstrator(ScriptedDemonstrator):
         # Fingers that come down askew push the nut away: stay above the nut as long as the hand is off to the side.
         funnel = FUNNEL * max(0.0, self._off_sideways(self._handle()) - 0.004)
         target = _above(self._handle(), min(funnel, 0.08))
-        return Aim(target, OPEN, self._off(self._handle()) < NEAR, self._across())
+        return Aim(target, OPEN, self._off(self._handle()) < AT_HANDLE, self._across())
 
     def _close(self) -> Aim:
         return Aim(self._handle(), CLOSE, self._phase_steps >= 10, self._across())

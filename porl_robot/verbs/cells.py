@@ -22,7 +22,7 @@ INPUTS = {"policy": "policy", "critics": "critics", "offline_data": "data"}
 critics come from the pre-training that the method names in its key `pretraining`, cloning where it names none."""
 
 _CLONING = "bc"
-_DEMONSTRATIONS = {"arm_lift": 40}
+_DEMONSTRATIONS = {"arm_lift": 40, "robosuite_can": 25, "robosuite_square": 220}
 _DEMONSTRATIONS_ELSEWHERE = 100
 
 
@@ -81,7 +81,7 @@ class Cell:
 
 
 def demonstrations_for(env: str) -> int:
-    """How many episodes of the task to learn from: on arm_lift, 100 clone into a policy that leaves little to learn."""
+    """How many episodes of the task to learn from: so many that the clone works, and leaves something to learn."""
     return _DEMONSTRATIONS.get(env, _DEMONSTRATIONS_ELSEWHERE)
 
 
