@@ -1,9 +1,8 @@
-"""The driver against the virtual arm: cycle times on a good line, noise and the checksums, and how late the loops are
-beside a learner.
+"""The driver against the virtual arm: cycle times on a good line, and how late the loops are beside a learner.
 
 Six servos at 1 Mbaud, both protocols. A cycle is telemetry of all servos and goals for all.
 
-    python benchmarks/wire.py [--cycles 2000] [--frames 1000000] [--episodes 20] [--seed 0]
+    python benchmarks/wire.py [--cycles 2000] [--episodes 20] [--seed 0]
 """
 
 from __future__ import annotations
@@ -18,7 +17,6 @@ from typing import Any
 import numpy as np
 from arms import ROBOTS, opened, real_time, virtual_arm, write_results
 from wire_lateness import lateness
-from wire_noise import noisy_frames
 
 from hardware.codec import dynamixel, feetech
 from hardware.description import RobotDescription
@@ -84,7 +82,6 @@ def main() -> None:
     """Measures all of it and writes `benchmarks/results/wire.json`."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cycles", type=int, default=2_000)
-    parser.add_argument("--frames", type=int, default=1_000_000)
     parser.add_argument("--episodes", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
@@ -97,9 +94,8 @@ def main() -> None:
             f"{found['p50_over_wire']:9.2f}",
             flush=True,
         )
-    noise = {protocol: noisy_frames(protocol, given.frames, given.seed) for protocol in ROBOTS}
     late = lateness(given.episodes, given.seed)
-    measured = {"good_line": good, "noise": noise, "lateness": late}
+    measured = {"good_line": good, "lateness": late}
     write_results("wire", given.seed, measured)
 
 

@@ -1,9 +1,15 @@
-"""Bursts of noise against the checksums, and the gate behind them. The codec alone, since a wire would take days."""
+"""Bursts of noise against the checksums, and the gate behind them. The codec alone, since a wire would take days.
+
+python benchmarks/wire_noise.py [--protocols feetech dynamixel] [--frames 1000000] [--seed 0]
+"""
 
 from __future__ import annotations
 
+import argparse
 from random import Random
 from typing import Any
+
+from arms import ROBOTS, write_results
 
 from hardware.arm.gate import Gate, Verdict
 from hardware.codec import dynamixel, feetech
@@ -84,3 +90,18 @@ def _judged(before: int, position: int, speed: float) -> str:
     gate.note(1, _RADIANS * before, 0.0)
     verdict = gate.judge(1, _RADIANS * position, speed, _PERIOD)
     return "passed" if verdict is Verdict.ACCEPTED else "caught"
+
+
+def main() -> None:
+    """Measures all of it and writes `benchmarks/results/wire_noise.json`."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--protocols", nargs="+", default=list(ROBOTS), choices=ROBOTS)
+    parser.add_argument("--frames", type=int, default=1_000_000)
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    measured = {protocol: noisy_frames(protocol, given.frames, given.seed) for protocol in given.protocols}
+    write_results("wire_noise", given.seed, measured)
+
+
+if __name__ == "__main__":
+    main()
