@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 
 from porl_robot.control.keyboard import keyboard
 from porl_robot.errors import UsageError
-from porl_robot.verbs.build import made
+from porl_robot.verbs.made import made
 from porl_robot.verbs.schema import CONSENT
 from porl_robot.verbs.sweep_screen import SweepScreen
 

@@ -26,14 +26,8 @@ from porl_robot.replay.record import Phase, Source
 from porl_robot.replay.writer import LogWriter
 from porl_robot.seeds import Stream
 from porl_robot.verbs.attend import attended
-from porl_robot.verbs.build import (
-    log_spec,
-    make_demonstrator,
-    make_env,
-    new_out,
-    require_demonstrator,
-    require_new_out,
-)
+from porl_robot.verbs.build import make_demonstrator, make_env, require_demonstrator
+from porl_robot.verbs.outputs import log_spec, new_out, require_new_out
 from porl_robot.verbs.teleop import teleoperated
 from porl_robot.verbs.terminal import Terminal
 

@@ -14,10 +14,10 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from porl_robot.errors import UsageError
-from porl_robot.verbs.build import save_config
 from porl_robot.verbs.cell_report import write_comparison
 from porl_robot.verbs.cell_runner import CellRunner
 from porl_robot.verbs.cells import Step, plan, require_same
+from porl_robot.verbs.outputs import save_config
 from porl_robot.verbs.terminal import Terminal
 
 _LOCK = "compare.lock"

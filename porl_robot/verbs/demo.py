@@ -9,8 +9,9 @@ from omegaconf import DictConfig
 
 from porl_robot.errors import UsageError
 from porl_robot.verbs import collect, finetune, pretrain
-from porl_robot.verbs.build import make_learner_config, make_method, require_demonstrator, require_new_out
+from porl_robot.verbs.build import make_learner_config, make_method, require_demonstrator
 from porl_robot.verbs.compose import load, quoted
+from porl_robot.verbs.outputs import require_new_out
 
 _TASK = ("env", "robot", "safety", "seed")
 _TUNING = (*_TASK, "method", "learner", "steps", "eval_every", "eval_episodes")

@@ -14,7 +14,8 @@ from porl_robot.learner.agent_file import load_agent
 from porl_robot.policy.spec import require_fit
 from porl_robot.seeds import Stream
 from porl_robot.verbs.attend import attended
-from porl_robot.verbs.build import make_env, new_out, require_new_out
+from porl_robot.verbs.build import make_env
+from porl_robot.verbs.outputs import new_out, require_new_out
 from porl_robot.verbs.teleop import teleoperated
 from porl_robot.verbs.terminal import Terminal
 

@@ -34,19 +34,9 @@ from porl_robot.replay.log import read_log, repair_log
 from porl_robot.replay.writer import LogWriter
 from porl_robot.seeds import Stream, derive
 from porl_robot.verbs.attend import attended
-from porl_robot.verbs.build import (
-    ACTOR_HIDDEN,
-    log_spec,
-    make_env,
-    make_learner_config,
-    make_method,
-    new_out,
-    require_inputs,
-    require_log_fit,
-    require_new_out,
-    save_config,
-    training_log,
-)
+from porl_robot.verbs.build import ACTOR_HIDDEN, make_env, make_learner_config, make_method
+from porl_robot.verbs.inputs import require_inputs, require_log_fit, training_log
+from porl_robot.verbs.outputs import log_spec, new_out, require_new_out, save_config
 from porl_robot.verbs.teleop import teleoperated
 from porl_robot.verbs.terminal import Terminal
 

@@ -16,7 +16,8 @@ from omegaconf import DictConfig, OmegaConf
 from porl_robot.analysis.summary import write_summary
 from porl_robot.errors import UsageError
 from porl_robot.verbs.attend import attended
-from porl_robot.verbs.build import made, new_out, require_new_out
+from porl_robot.verbs.made import made
+from porl_robot.verbs.outputs import new_out, require_new_out
 from porl_robot.verbs.terminal import Terminal
 
 RECORDING = "recording.npz"

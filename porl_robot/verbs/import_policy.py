@@ -35,8 +35,10 @@ from porl_robot.policy.inference import PolicyRunner
 from porl_robot.policy.network import random_policy
 from porl_robot.policy.spec import Policy, PolicySpec
 from porl_robot.seeds import Stream, derive
-from porl_robot.verbs.build import make_declaration, make_env, new_out, require_log_fit, require_new_out, training_log
+from porl_robot.verbs.build import make_declaration, make_env
 from porl_robot.verbs.evaluate import describe
+from porl_robot.verbs.inputs import require_log_fit, training_log
+from porl_robot.verbs.outputs import new_out, require_new_out
 from porl_robot.verbs.recorded import Recorded, record
 from porl_robot.verbs.terminal import Terminal
 

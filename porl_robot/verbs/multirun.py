@@ -12,8 +12,9 @@ from omegaconf import DictConfig
 
 from porl_robot.errors import UsageError, UserError
 from porl_robot.supervision import Halted
-from porl_robot.verbs.build import check, require_new_out
+from porl_robot.verbs.check import check
 from porl_robot.verbs.compose import load, parse
+from porl_robot.verbs.outputs import require_new_out
 from porl_robot.verbs.schema import PASSED_ON, sweeps
 
 

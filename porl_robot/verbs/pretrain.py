@@ -26,15 +26,9 @@ from porl_robot.policy.spec import Policy, PolicySpec
 from porl_robot.replay.buffer import ReplayBuffer
 from porl_robot.replay.log import LogData
 from porl_robot.seeds import Stream, derive
-from porl_robot.verbs.build import (
-    ACTOR_HIDDEN,
-    make_learner_config,
-    make_pretraining,
-    make_simulation,
-    new_out,
-    require_log_fit,
-    training_log,
-)
+from porl_robot.verbs.build import ACTOR_HIDDEN, make_learner_config, make_pretraining, make_simulation
+from porl_robot.verbs.inputs import require_log_fit, training_log
+from porl_robot.verbs.outputs import new_out
 from porl_robot.verbs.terminal import Terminal
 
 _ASSESS_EPISODES = 20

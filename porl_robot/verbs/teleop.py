@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from porl_robot.env import RobotEnv, Teleoperator
 from porl_robot.errors import UsageError
 from porl_robot.paths import data_dir
-from porl_robot.verbs.build import made
+from porl_robot.verbs.made import made
 
 
 @contextmanager

@@ -20,8 +20,9 @@ from porl_robot.replay.buffer import ReplayBuffer
 from porl_robot.replay.writer import LogWriter
 from porl_robot.safety import action_chain
 from porl_robot.verbs import finetune
-from porl_robot.verbs.build import log_spec, make_learner_config, make_method
+from porl_robot.verbs.build import make_learner_config, make_method
 from porl_robot.verbs.compose import load
+from porl_robot.verbs.outputs import log_spec
 
 
 class Slider(RobotEnv):
