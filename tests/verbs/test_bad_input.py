@@ -21,7 +21,10 @@ USAGE = [
     (["collect", REACH, "policy=x"], "unknown key policy; porl-robot collect --help lists the keys"),
     (["collect", REACH, "+foo=1"], "+foo=1: unknown key foo"),
     (["collect", REACH, "++foo=1"], "++foo=1: unknown key foo"),
-    (["collect", REACH, "env.foo=1"], "unknown key env.foo; there are env.name, env.discount, env.adapter, env.demonstrator"),
+    (
+        ["collect", REACH, "env.foo=1"],
+        "unknown key env.foo; there are env.name, env.discount, env.adapter, env.demonstrator",
+    ),
     (["collect", REACH, "hydra.run.dir=x"], "unknown key hydra.run.dir"),
     (["collect", REACH, "~episodes"], "~episodes: expected key=value"),
     (["collect", REACH, "~env"], "~env: expected key=value"),
