@@ -137,7 +137,7 @@ def require_share(name: str, value: float) -> None:
 
 
 def rank_correlation(values: FloatArray, returns: FloatArray) -> float:
-    """Spearman correlation of two arrays (N,); NaN where one of them is constant."""
-    if np.ptp(values) == 0 or np.ptp(returns) == 0:
+    """Spearman correlation of two arrays (N,); NaN where one of them is constant, or not finite."""
+    if not (np.isfinite(values).all() and np.ptp(values) > 0 and np.ptp(returns) > 0):
         return float("nan")
     return float(spearmanr(values, returns).statistic)
