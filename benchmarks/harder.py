@@ -48,7 +48,16 @@ TASKS = {
             8_000,
             100_000,
             10_000,
-            {"porl_anchored": ("method.warm_up.steps=10000", "method.actor.initial_std=0.1"), "sac_naive": ()},
+            {
+                "porl_anchored": (
+                    "method.warm_up.steps=10000",
+                    "method.actor.initial_std=0.1",
+                    "method.actor_loss.anchor.radius.start=0.05",
+                    "method.actor_loss.anchor.radius.end=0.2",
+                    "method.actor_loss.anchor.radius.steps=20000",
+                ),
+                "sac_naive": (),
+            },
         ),
     )
 }
