@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hardware.arm.faults import ArmFault, Fault, FaultKind
-from hardware.arm.gate import Gate, Verdict
+from hardware.arm.gate import Gate
 from hardware.arm.joint import Joint
 from hardware.arm.telemetry import Telemetry
 from hardware.bus import Bus, Reading
@@ -117,16 +117,11 @@ class Reader:
         if reading is None:
             return FaultKind.SILENT, "has not answered"
         position, velocity = joint.position(reading), joint.velocity(reading)
-        verdict = Verdict.ACCEPTED
-        if driven:
-            verdict = self._gate.judge(joint.id, position, velocity, now)
-        else:
+        if not driven:
             self._gate.note(joint.id, position, now)
-        if verdict is Verdict.REFUSED:
+        elif not self._gate.accepts(joint.id, position, velocity, now):
             self.implausible += 1
             return FaultKind.IMPLAUSIBLE, "has reported what its joint cannot have done"
-        if verdict is Verdict.DOUBTED:
-            return None  # the servo has answered; its last reading stands for another cycle
         self._heard[joint.id] = _Heard(now, reading, position, velocity)
         return None
 
