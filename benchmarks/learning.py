@@ -14,9 +14,9 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +30,20 @@ PROGRAM = Path(sys.executable).parent / "porl-robot"
 
 @dataclass(frozen=True)
 class Task:
-    """One row of the table: how long, which methods (the goal's own first), and keys of `finetune` beside these."""
+    """One row of the table: how long, which methods (the goal's own first), and keys of `finetune` beside these.
+
+    Attributes:
+        own: further keys of `finetune`, by method. cloning: keys of `pretrain`.
+        resumes: a run that was stopped goes on from its last checkpoint; otherwise it is repeated.
+    """
 
     env: str
     steps: int
     methods: tuple[str, ...]
     keys: tuple[str, ...] = ()
+    own: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    cloning: tuple[str, ...] = ()
+    resumes: bool = False
 
 
 TASKS = {
@@ -65,8 +73,9 @@ class Run:
             log,
             ["collect", env, "skill=degraded", f"episodes={demonstrations_for(self.task.env)}", seed, f"out={log}"],
         )
-        yield policy, ["pretrain", env, f"log={log}", seed, f"out={policy}"]
-        given = [f"method={self.method}", f"steps={self.task.steps}", seed, *self.task.keys]
+        yield policy, ["pretrain", env, f"log={log}", *self.task.cloning, seed, f"out={policy}"]
+        own = self.task.own.get(self.method, ())
+        given = [f"method={self.method}", f"steps={self.task.steps}", seed, *self.task.keys, *own]
         yield out, ["finetune", env, f"policy={policy}", *given, f"out={out}"]
 
 
@@ -78,9 +87,12 @@ def execute(run: Run, runs: Path) -> dict[str, Any]:
         shown = "porl-robot " + " ".join(arguments).replace(str(runs), "runs")
         if (folder / "summary.json").exists():
             continue
-        shutil.rmtree(folder, ignore_errors=True)
+        begun = run.task.resumes and (folder / "checkpoints").exists()
+        if not begun:
+            shutil.rmtree(folder, ignore_errors=True)
+        command = ["finetune", f"resume={folder}"] if begun else arguments
         with (runs / f"{run.task.env}-{run.method}-{run.seed}.txt").open("a") as output:
-            subprocess.run([PROGRAM, *arguments], env=environment, stdout=output, stderr=output, check=False)
+            subprocess.run([PROGRAM, *command], env=environment, stdout=output, stderr=output, check=False)
     summary: dict[str, Any] = json.loads((folder / "summary.json").read_text())
     print(row(summary), flush=True)
     return {"command": shown, **summary}
@@ -99,11 +111,12 @@ def row(summary: dict[str, Any]) -> str:
     worst = summary["worst_after_unfreeze"]
     dip = None if worst is None else max(0.0, start - worst)
     last = [point["success"] for point in curve[-2:]]
-    final = summary["final_success"]
+    final, low, high = (summary[f"final_success{end}"] for end in ("", "_low", "_high"))
+    judged = "-" if final is None else f"{final:.2f} ({low:.2f}-{high:.2f})"
     return (
         f"{summary['env']:15} {summary['method']:14} {summary['seed']:>4}  {interval(start, episodes):17} "
         f"{number(worst):>5} {number(dip):>5} {summary['steps_to_90'] or '-':>6} {summary['steps_to_95'] or '-':>6} "
-        f"{sum(last) / len(last):8.2f}  {interval(final, 200):17} {1e3 * summary['cpu_s'] / summary['env_steps']:7.2f}"
+        f"{sum(last) / len(last):8.2f}  {judged:17} {1e3 * summary['cpu_s'] / summary['env_steps']:7.2f}"
     )
 
 

@@ -9,8 +9,7 @@ import numpy as np
 from ruckig import InputParameter
 
 from porl_robot.env import FloatArray
-from porl_robot.safety import JointLimits
-from porl_robot.safety.paths import PathPlanner
+from porl_robot.safety import JointLimits, PathPlanner
 
 _log = logging.getLogger(__name__)
 _ROUNDING = 1.02  # a target at the very edge of a limit must not fail by rounding

@@ -74,10 +74,10 @@ class RunState:
         if self.unfreeze_step is None and len(online):
             self.unfreeze_step = int(online[0])
         self.episodes = log.episodes
-        begins = np.concatenate([[0], log.episode_ends[:-1]])
-        for begin, end in zip(begins[~log.discarded], log.episode_ends[~log.discarded], strict=True):
-            success = None if log.success[end - 1] < 0 else bool(log.success[end - 1])
-            self._count_outcome(success, bool(log.is_intervention[begin:end].any()))
+        for episode in np.flatnonzero(~log.discarded):
+            rows = log.episode(int(episode))
+            success = log.success[rows][-1]
+            self._count_outcome(None if success < 0 else bool(success), bool(log.is_intervention[rows].any()))
         self.helped = False
         self.interventions = {
             name: count for bit, name in enumerate(log.spec.filters) if (count := int((log.filters >> bit & 1).sum()))

@@ -164,11 +164,8 @@ def test_a_fine_tuning_run_learns_from_a_persons_steps_as_from_any(tmp_path, sli
     assert human.sum() == 100 and (log.is_intervention == human).all()
     assert (log.action[human] == 0.5).all() and np.isnan(log.log_prob[human]).all()
     assert len(run.learner.buffer) == log.rows == 200
-    begins = np.concatenate([[0], log.episode_ends[:-1]])
-    alone = [
-        float(log.success[end - 1] == 1 and not human[begin:end].any())
-        for begin, end in zip(begins, log.episode_ends, strict=True)
-    ]
+    episodes = [log.episode(index) for index in range(log.episodes)]
+    alone = [float(log.success[rows][-1] == 1 and not human[rows].any()) for rows in episodes]
     state = run.tuning.state
     assert state.outcomes == alone and state.successes == (log.success[log.episode_ends - 1] == 1).sum() > sum(alone)
     again = RunState()

@@ -11,7 +11,6 @@ import pytest
 
 from hardware.bus import Bus
 from hardware.clock import Clock
-from hardware.codec import dynamixel, feetech
 from hardware.dynamixel_bus import DynamixelFamily
 from hardware.errors import NoReply
 from hardware.feetech_bus import FeetechFamily
@@ -253,11 +252,11 @@ class Stubborn(bytearray):
 
 
 def test_a_status_cut_short_by_a_late_one_is_not_taken_although_its_checksum_fits(server: Any, protocol: str) -> None:
-    codec = {"feetech": feetech, "dynamixel": dynamixel}[protocol]
     family = {"feetech": FeetechFamily(), "dynamixel": DynamixelFamily(fast=False)}[protocol]
+    codec, span = family.codec, server.servos[1].span(*TELEMETRY[protocol])
     bus = Bus(Transport(server.port, 1_000_000, Clock()), family, server.servos)
     bus.sync_read(IDS, *TELEMETRY[protocol])
-    count = {"feetech": 15, "dynamixel": 21}[protocol]
+    count = span.end - span.begin
     expected = codec.encode_status(1, 0, bytes(count + 1))
     begin, draw, fits = expected[:12], random.Random(3), False
     while not fits:
