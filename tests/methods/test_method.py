@@ -78,7 +78,7 @@ def test_anchored_porl_differs_in_what_it_says():
         "name": "porl_anchored",
         "actor": dataclasses.replace(porl.actor, initial_std=0.2),
         "critic": dataclasses.replace(porl.critic, learning_rate=1e-3, tau=0.02),
-        "actor_loss": SoftActorCritic("mean", ModeDistance(Linear(0.3, 0.5, 4000))),
+        "actor_loss": SoftActorCritic("mean", ModeDistance(Linear(0.02, 0.5, 3000))),
         "warm_up": dataclasses.replace(porl.warm_up, noise=(1.0, 0.5)),
     }
     assert anchored == dataclasses.replace(porl, **changes)
