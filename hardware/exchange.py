@@ -20,6 +20,7 @@ _QUIET = 0.002  # wall s of silence after which a late reply is no longer waited
 _REMEMBERED = 0.3  # wall s, or arm s where these are longer, for which a missing reply may still come
 _HEARD = 4096  # bytes, more than 253 servos send
 _ROUND_TRIPS = 1000
+_ECHOES = 4  # of the newest requests may come together: nobody answers some, and a damaged reply is not waited for
 
 
 class Codec(Protocol):
@@ -67,6 +68,22 @@ class Statistics:
     round_trips: deque[float] = field(default_factory=lambda: deque(maxlen=_ROUND_TRIPS))
 
 
+@dataclass(frozen=True)
+class _Awaited:
+    """What an exchange waits for.
+
+    Attributes:
+        ids: who is to answer. size: bytes of each status.
+        requests: whose echo may come.
+        strays: bytes that echoes of requests before this one may have.
+    """
+
+    ids: Sequence[int]
+    size: int
+    requests: Sequence[Request]
+    strays: int
+
+
 class Exchange:
     """Requests and answers on one port. Not to be shared between threads.
 
@@ -81,6 +98,8 @@ class Exchange:
         self.patience: Sequence[float] = (0.01, 0.05)
         self._last = -1
         self._resting: dict[int, float] = {}  # until when, by length [arm s]
+        self._sent: deque[tuple[Request, int]] = deque(maxlen=_ECHOES)  # with their bytes
+        self._echoed = False  # anything, when last listened to
 
     def reply_length(self, count: int, room: int) -> int:
         """How many bytes to ask for where `count` are wanted and up to `room` more may be read along.
@@ -111,6 +130,7 @@ class Exchange:
         self.statistics.requests += 1
         self.statistics.stale_bytes += self.transport.flush()
         self.transport.write(data)
+        self._sent.append((request, len(data)))
         return len(data)
 
     def ask(
@@ -127,12 +147,17 @@ class Exchange:
         one status holds the data of several servos, `length` is that of all of it.
         """
         begun = self.transport.clock.now()
+        before = sum(count for _, count in self._sent) if self._echoed else 0
         sent = self.send(request)
         size = self.codec.STATUS_OVERHEAD + (count if length is None else length)
         deadline = begun + self._allowance(sent + size * len(ids), len(ids), late)
-        # Stuffing makes a status longer by a third at most; our own request may come back.
-        parser = self.codec.Parser(longest=max(size + size // 3, sent))
-        found, timed_out = self._collect(parser, request, ids, size, deadline)
+        awaited = _Awaited(ids, size, [each for each, _ in self._sent], before)
+        # Stuffing makes a status longer by a third at most; our own requests may come back.
+        longest = max(count for _, count in self._sent) if self._echoed else sent
+        parser = self.codec.Parser(longest=max(size + size // 3, longest))
+        echoes = self.statistics.echoes
+        found, timed_out = self._collect(parser, awaited, deadline)
+        self._echoed = self.statistics.echoes > echoes
         self.statistics.checksum_errors += parser.checksum_errors
         self._last = count
         now = self.transport.clock.now()
@@ -153,34 +178,30 @@ class Exchange:
         parser = self.codec.Parser(longest=_HEARD)
         frames = parser.feed(self.transport.read(_HEARD, self.transport.clock.now() + seconds)) + parser.end()
         return [
-            frame for frame in frames if frame.is_status is not False and not _is_echo(frame, request)
+            frame for frame in frames if frame.is_status is not False and not _is_echo(frame, [request])
         ], parser.skipped
 
-    def _collect(
-        self, parser: FrameParser, request: Request, ids: Sequence[int], size: int, deadline: float
-    ) -> tuple[dict[int, Frame], bool]:
-        """What came of the replies, each of `size` bytes, and whether the others were waited for in vain."""
+    def _collect(self, parser: FrameParser, awaited: _Awaited, deadline: float) -> tuple[dict[int, Frame], bool]:
+        """What came of the replies, and whether the others were waited for in vain."""
         found: dict[int, Frame] = {}
-        while missing := size * (len(ids) - len(found)):
-            if parser.pending == 0 and parser.skipped >= missing:
+        while missing := awaited.size * (len(awaited.ids) - len(found)):
+            if parser.pending == 0 and parser.skipped >= missing + awaited.strays:
                 break  # the missing replies have come, damaged
             data = self.transport.read(max(1, missing - parser.pending), deadline)
-            self._accept(parser.feed(data), request, ids, size, found)
-            if len(found) < len(ids) and self.transport.clock.now() >= deadline:
-                self._accept(parser.end(), request, ids, size, found)
-                return found, len(found) < len(ids)
+            self._accept(parser.feed(data), awaited, found)
+            if len(found) < len(awaited.ids) and self.transport.clock.now() >= deadline:
+                self._accept(parser.end(), awaited, found)
+                return found, len(found) < len(awaited.ids)
         return found, False
 
-    def _accept(
-        self, frames: Iterable[Frame], request: Request, ids: Sequence[int], size: int, found: dict[int, Frame]
-    ) -> None:
-        count = size - self.codec.STATUS_OVERHEAD
+    def _accept(self, frames: Iterable[Frame], awaited: _Awaited, found: dict[int, Frame]) -> None:
+        count = awaited.size - self.codec.STATUS_OVERHEAD
         for frame in frames:
-            if _is_echo(frame, request):
+            if _is_echo(frame, awaited.requests):
                 self.statistics.echoes += 1
             elif (
                 frame.is_status is not False
-                and frame.id in ids
+                and frame.id in awaited.ids
                 and frame.id not in found
                 and (len(frame.parameters) == count or (not frame.parameters and self.codec.refusal(frame.code)))
                 and not self.codec.is_spliced(frame, {count, self._last, *self._resting})
@@ -199,6 +220,6 @@ class Exchange:
         self.statistics.stale_bytes += self.transport.drain(scale * _QUIET, scale * self.patience[0])
 
 
-def _is_echo(frame: Frame, request: Request) -> bool:
-    # On Feetech's wire an echoed read of two bytes looks like its own reply.
-    return (frame.id, frame.code, frame.parameters) == request
+def _is_echo(frame: Frame, requests: Collection[Request]) -> bool:
+    # On Feetech's wire an echoed read of two bytes looks like its own reply, or like that to the next read.
+    return (frame.id, frame.code, frame.parameters) in requests

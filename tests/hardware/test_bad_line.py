@@ -198,6 +198,15 @@ def test_an_adapter_that_echoes_everything(bus: Bus, server: Any, protocol: str)
     assert bus.statistics.echoes > 20 and bus.statistics.timeouts == 0
 
 
+def test_a_late_echo_of_the_goals_is_not_a_damaged_reply(bus: Bus, server: Any, protocol: str) -> None:
+    bus._exchange.patience = UNHURRIED
+    server.tamper = lambda request, replies: [(0.0005, request + b"".join(replies))]
+    for number in range(20):
+        bus.sync_write("goal_position", {id: number for id in IDS})
+        assert bus.read(1, "id") == 1
+    assert bus.statistics.retries <= 1 and bus.statistics.timeouts == 0  # the first echo comes unexpected
+
+
 def test_an_echo_without_a_reply_is_no_reply(bus: Bus, server: Any, protocol: str) -> None:
     server.tamper = lambda request, replies: [(0.0, request)]
     for name in ("present_velocity", "present_position", "id"):
