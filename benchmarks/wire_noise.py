@@ -11,7 +11,7 @@ from typing import Any
 
 from arms import ROBOTS, write_results
 
-from hardware.arm.gate import Gate
+from hardware.arm.gate import Gate, Verdict
 from hardware.codec import dynamixel, feetech
 from hardware.servos import SERVOS
 
@@ -88,7 +88,8 @@ def _judged(before: int, position: int, speed: float) -> str:
         return "same_motion"
     gate = Gate(_FASTEST)
     gate.note(1, _RADIANS * before, 0.0)
-    return "passed" if gate.accepts(1, _RADIANS * position, speed, _PERIOD) else "caught"
+    verdict = gate.judge(1, _RADIANS * position, speed, _PERIOD)
+    return "passed" if verdict is Verdict.ACCEPTED else "caught"
 
 
 def main() -> None:

@@ -2,21 +2,44 @@
 
 from __future__ import annotations
 
+import math
+from enum import Enum
+
+from hardware.calibration import TICKS_PER_TURN
+
 _FLICKER = 0.005
 """A resting encoder may change by so much [rad]: three ticks."""
 
 _LAG = 1.0
 """The reported speed may differ so much from that of the positions [rad/s]: servos average it. On the models it differs
-by 0.3 at most."""
+by 0.3 at most where the host leads."""
 
 _HARDEST = 40.0
 """What a speed may change by in a second [rad/s^2]: after a gap it is not that of the way the joint has come."""
+
+_TICK = math.tau / TICKS_PER_TURN
+_ODD = 0.25
+"""Speeds farther apart than this, and than a tick explains, wait for a second such reading [rad/s]. On the models one
+reading in seventy is so where the joints are thrown about, next to none otherwise."""
+
+_GAP = 0.03
+"""After so long without a reading [s] nothing is odd: a joint may have set out and arrived in between."""
+
+
+class Verdict(Enum):
+    """What the gate makes of a reading."""
+
+    ACCEPTED = "accepted"
+    DOUBTED = "doubted"
+    REFUSED = "refused"
 
 
 class Gate:
     """Refuses readings that no joint can have reached since the last accepted one: noise that passed a checksum.
 
-    What else noise can change has to be there in two cycles in a row before anything comes of it (`Watch`).
+    An odd one, that a joint may have reached if it was pushed or struck something, is doubted and not used; where the
+    next one is odd as well, that one is accepted. What else noise can change has to be there in two cycles in a row
+    before anything comes of it (`Watch`).
 
     Args:
         fastest: speed that a joint can have [rad/s], pushed or falling included.
@@ -25,26 +48,32 @@ class Gate:
     def __init__(self, fastest: float) -> None:
         self._fastest = fastest
         self._accepted: dict[int, tuple[float, float]] = {}
+        self._doubted: set[int] = set()
 
-    def accepts(self, servo: int, position: float, velocity: float, now: float) -> bool:
+    def judge(self, servo: int, position: float, velocity: float, now: float) -> Verdict:
         """Whether `servo` can be at `position` [rad] with `velocity` [rad/s] at `now` [s].
 
         An accepted position is what the next one is held against. The longer nothing was accepted, the farther a joint
         may have come.
         """
-        known = self._accepted.get(servo)
         if abs(velocity) > self._fastest:
-            return False
+            return Verdict.REFUSED
+        known = self._accepted.get(servo)
         if known is not None:
             moment, before = known
             elapsed = max(now - moment, 1e-6)
             if abs(position - before) > self._fastest * elapsed + _FLICKER:
-                return False
-            if abs(velocity - (position - before) / elapsed) > _LAG + _FLICKER / elapsed + 0.5 * _HARDEST * elapsed:
-                return False
+                return Verdict.REFUSED
+            apart = abs(velocity - (position - before) / elapsed)
+            if apart > _LAG + _FLICKER / elapsed + 0.5 * _HARDEST * elapsed:
+                return Verdict.REFUSED
+            if elapsed < _GAP and apart > _ODD + _TICK / elapsed and servo not in self._doubted:
+                self._doubted.add(servo)
+                return Verdict.DOUBTED
         self.note(servo, position, now)
-        return True
+        return Verdict.ACCEPTED
 
     def note(self, servo: int, position: float, now: float) -> None:
         """Takes a position [rad] as it comes, to hold the next one against."""
+        self._doubted.discard(servo)
         self._accepted[servo] = now, position

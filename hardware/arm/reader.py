@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hardware.arm.faults import ArmFault, Fault, FaultKind
-from hardware.arm.gate import Gate
+from hardware.arm.gate import Gate, Verdict
 from hardware.arm.joint import Joint
 from hardware.arm.telemetry import Telemetry
 from hardware.bus import Bus, Reading
@@ -32,7 +32,7 @@ _ALERT = "hardware alert"
 
 
 class _Heard(NamedTuple):
-    """A reading, when it was taken [s], and the motion in it [rad], [rad/s]."""
+    """The newest reading; and the motion of the joint [rad], [rad/s], when it was measured [s]."""
 
     moment: float
     reading: Reading
@@ -117,12 +117,18 @@ class Reader:
         if reading is None:
             return FaultKind.SILENT, "has not answered"
         position, velocity = joint.position(reading), joint.velocity(reading)
-        if not driven:
+        verdict = Verdict.ACCEPTED
+        if driven:
+            verdict = self._gate.judge(joint.id, position, velocity, now)
+        else:
             self._gate.note(joint.id, position, now)
-        elif not self._gate.accepts(joint.id, position, velocity, now):
+        if verdict is Verdict.REFUSED:
             self.implausible += 1
             return FaultKind.IMPLAUSIBLE, "has reported what its joint cannot have done"
-        self._heard[joint.id] = _Heard(now, reading, position, velocity)
+        if verdict is Verdict.DOUBTED:  # the last motion stands for another cycle; what else it says is as new as ever
+            self._heard[joint.id] = self._heard[joint.id]._replace(reading=reading)
+        else:
+            self._heard[joint.id] = _Heard(now, reading, position, velocity)
         return None
 
     def _made(self) -> Telemetry:
