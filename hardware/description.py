@@ -25,6 +25,7 @@ class JointDescription:
         lower, upper: range [rad]; None where the MJCF model gives it.
         continuous: has no stops and turns without end.
         supply: nominal, of its servo [V]; None where it is the robot's.
+        grips: closes on things, so that its goal may lie behind what stops it.
     """
 
     name: str
@@ -34,6 +35,7 @@ class JointDescription:
     upper: float | None = None
     continuous: bool = False
     supply: float | None = None
+    grips: bool = False
 
     def __str__(self) -> str:
         return f"{self.name} (id {self.id})"

@@ -59,7 +59,7 @@ class Arm:
         self.armed = False
         self.warnings: tuple[str, ...] = ()
         self._reader = Reader(bus, self._joints, robot.velocity, clock)
-        self._watch = Watch(robot.names, robot.supplies)
+        self._watch = Watch(robot.joints, robot.supplies)
         self._torque = patiently(self._torque_now)
         self._inspected = 0
         self._envelope = Envelope(self.limits)

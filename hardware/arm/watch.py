@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from hardware.arm.faults import Fault, FaultKind
+from hardware.arm.standstill import Standstill
 from hardware.arm.telemetry import Telemetry
+from hardware.description import JointDescription
 from porl_robot.env import FloatArray
 
 WARM, HOT = 55.0, 65.0
@@ -16,11 +20,6 @@ SAG = 0.8
 
 FULL, FULL_FOR = 0.95, 0.05
 """A joint whose servo gives so much of its duty for so long [s] is blocked: a free one has arrived by then."""
-
-_FROZEN, _SETTING_OUT, _AWAY = 0.0008, 0.02, 0.06
-_FROZEN_FOR = 0.06
-"""A joint is stuck that has not moved by `_FROZEN` [rad] since its goal was `_SETTING_OUT` away, at least `_FROZEN_FOR`
-[s] ago, while the goal has gone on to be `_AWAY`."""
 
 _FLAGGED = {
     "overload": (FaultKind.OVERLOAD, "is overloaded and has cut its torque"),
@@ -36,13 +35,15 @@ class Watch:
     """Judges one cycle after the other.
 
     Args:
-        names: of the joints.
+        joints: of the arm. One that grips may push against what it holds: of its drive and its standing still only the
+            servo itself is the judge.
         supplies: nominal, of their servos [V].
     """
 
-    def __init__(self, names: tuple[str, ...], supplies: tuple[float, ...]) -> None:
-        self._names, self._supplies = names, np.array(supplies)
-        self._still: FloatArray | None = None
+    def __init__(self, joints: Sequence[JointDescription], supplies: Sequence[float]) -> None:
+        self._names, self._supplies = [joint.name for joint in joints], np.array(supplies)
+        self._grips = np.array([joint.grips for joint in joints])
+        self._standstill = Standstill()
         self._full_since: float | None = None
         self._reported: FaultKind | None = None
 
@@ -66,7 +67,8 @@ class Watch:
 
     def begin(self) -> None:
         """Forgets the motion so far."""
-        self._still = self._full_since = None
+        self._standstill.begin()
+        self._full_since = None
 
     def _flagged(self, telemetry: Telemetry) -> Fault | None:
         for name, flags in zip(self._names, telemetry.flags, strict=True):
@@ -93,7 +95,7 @@ class Watch:
         return Fault(FaultKind.VOLTAGE, f"{self._names[lowest]} gets {volts:.1f} V of {nominal:g} V: the supply sags")
 
     def _overloaded(self, telemetry: Telemetry) -> Fault | None:
-        load = np.abs(telemetry.load)
+        load = np.where(self._grips, 0.0, np.abs(telemetry.load))
         hardest = int(np.argmax(load))
         if load[hardest] < FULL:
             self._full_since = None
@@ -108,27 +110,12 @@ class Watch:
         )
 
     def _stuck(self, telemetry: Telemetry, goal: FloatArray) -> Fault | None:
-        """Whether a goal has run away from a position that does not change at all.
-
-        Where a joint turns round, its position stands for a moment as well, but the goal comes nearer then.
-        """
-        error, now = np.abs(goal - telemetry.position), telemetry.measured
-        if self._still is None:
-            self._still, self._error = telemetry.position.copy(), error
-            self._since = np.full(len(self._names), now)
+        goal = np.where(self._grips, telemetry.position, goal)
+        found = self._standstill.found(telemetry.position, goal, telemetry.measured)
+        if found is None:
             return None
-        moved = np.abs(telemetry.position - self._still) > _FROZEN
-        self._still = np.where(moved, telemetry.position, self._still)
-        self._error = np.where(moved, error, np.minimum(error, self._error))
-        away = error - self._error
-        self._since = np.where(away > _SETTING_OUT, self._since, now)
-        frozen = now - self._since
-        stuck = np.flatnonzero((away > _AWAY) & (frozen > _FROZEN_FOR))
-        if not len(stuck):
-            return None
-        joint = int(stuck[0])
         return Fault(
             FaultKind.STUCK,
-            f"{self._names[joint]} has not moved for {frozen[joint]:.2f} s while its goal went {away[joint]:.2f} rad: "
-            "blocked, or its encoder is stuck",
+            f"{self._names[found.joint]} has not moved for {found.seconds:.2f} s while its goal went "
+            f"{found.away:.2f} rad: blocked, or its encoder is stuck",
         )

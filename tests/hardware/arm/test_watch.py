@@ -10,14 +10,15 @@ import pytest
 from hardware.arm.faults import ArmFault, Fault, FaultKind
 from hardware.arm.telemetry import Telemetry
 from hardware.arm.watch import Watch
+from hardware.description import JointDescription
 
-NAMES = ("pan", "lift")
+JOINTS = (JointDescription("pan", 1, "STS3215"), JointDescription("lift", 2, "STS3215"))
 ZERO = np.zeros(2)
 WELL = Telemetry(0.0, ZERO, ZERO, ZERO, np.full(2, 12.0), np.full(2, 30.0), ZERO, (frozenset(), frozenset()))
 
 
 def watch() -> Watch:
-    return Watch(NAMES, (12.0, 12.0))
+    return Watch(JOINTS, (12.0, 12.0))
 
 
 def test_a_healthy_arm_has_no_fault() -> None:
@@ -43,7 +44,7 @@ def test_fault(change: dict[str, object], kind: FaultKind, words: str) -> None:
 
 
 def test_every_servo_is_held_against_its_own_supply() -> None:
-    own = Watch(NAMES, (12.0, 5.0))
+    own = Watch(JOINTS, (12.0, 5.0))
     for volts, words in (([12.0, 5.0], None), ([9.0, 5.0], "pan gets 9.0 V of 12 V"), ([12.0, 3.9], "lift gets 3.9 V")):
         told = replace(WELL, voltage=np.array(volts))
         own.fault(told, ZERO)
@@ -97,6 +98,30 @@ def test_a_joint_that_turns_round_is_not_stuck() -> None:
         goal = 0.05 - abs(now - 0.2) if now > 0.15 else now - 0.15
         moved = replace(WELL, measured=now, position=np.array([-0.1 * (now - 0.2) ** 2, 0.0]))
         assert own.fault(moved, np.array([0.3 * goal, 0.0])) is None
+
+
+def test_a_joint_that_goes_is_expected_to_go_on_sooner_than_one_that_stood() -> None:
+    for speed, goes, within in ((0.5, True, 0.08), (0.3, True, 0.1), (0.3, False, 0.23)):
+        own = watch()
+        begun = led(own, speed, speed, 0.1) if goes else (None, 0.1)
+        assert begun == (None, 0.1)
+        for now in np.arange(0.1, 0.5, 0.01):
+            standing = replace(WELL, measured=now, position=np.array([0.09 * speed if goes else 0.0, 0.0]))
+            found = own.fault(standing, np.array([speed * now - (0.0 if goes else 0.1 * speed), 0.0]))
+            if found is not None:
+                break
+        assert found is not None and found.kind is FaultKind.STUCK and now - 0.1 <= within
+
+
+def test_a_joint_that_grips_may_push_against_what_it_holds() -> None:
+    own = Watch((replace(JOINTS[0], grips=True), JOINTS[1]), (12.0, 12.0))
+    for now in np.arange(0.0, 0.3, 0.01):
+        pressed = replace(WELL, measured=now, load=np.array([1.0, 0.0]))
+        assert own.fault(pressed, np.array([1.0 * now, 0.0])) is None
+    flagged = replace(WELL, measured=0.3, flags=(frozenset({"overload"}), frozenset()))
+    own.fault(flagged, ZERO)
+    found = own.fault(flagged, ZERO)
+    assert found is not None and found.kind is FaultKind.OVERLOAD
 
 
 def test_motion_before_a_new_beginning_does_not_count() -> None:

@@ -8,6 +8,7 @@ import pytest
 from hardware.arm.faults import Fault, FaultKind
 from hardware.arm.telemetry import Telemetry
 from hardware.arm.watch import Watch
+from hardware.description import JointDescription
 from sim.serial_twin import SerialTwin
 
 from ...arms import described
@@ -38,7 +39,8 @@ class WatchedTwin(SerialTwin):
     def begin(self, seed: int) -> None:
         self.watch = None
         self.reset(seed=seed)
-        self.watch, self.fault, self.frozen = Watch(self.kinematics.names, (12.0,) * 6), None, None
+        joints = [JointDescription(name, id, "") for id, name in enumerate(self.kinematics.names, 1)]
+        self.watch, self.fault, self.frozen = Watch(joints, (12.0,) * 6), None, None
 
     def play(self, action: np.ndarray) -> None:
         self._ended = False
