@@ -23,7 +23,7 @@ from typing import Any
 from machine import RESULTS, commit, machine
 
 from porl_robot.analysis.statistics import wilson
-from porl_robot.verbs.cells import demonstrations_for
+from porl_robot.verbs.cells import Step, demonstrations_for
 
 PROGRAM = Path(sys.executable).parent / "porl-robot"
 
@@ -80,14 +80,14 @@ class Run:
 
 
 def execute(run: Run, runs: Path) -> dict[str, Any]:
-    """Runs what is not there yet; returns the summary with the command that made it."""
+    """Runs what is not there yet; returns the summary with the commands that made it."""
     environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    shown = ""
+    shown = []
     for folder, arguments in run.commands(runs):
-        shown = "porl-robot " + " ".join(arguments).replace(str(runs), "runs")
+        shown.append("porl-robot " + " ".join(arguments).replace(str(runs), "runs"))
         if (folder / "summary.json").exists():
             continue
-        begun = run.task.resumes and (folder / "checkpoints").exists()
+        begun = run.task.resumes and Step("finetune", (), folder, {}).resumable()
         if not begun:
             shutil.rmtree(folder, ignore_errors=True)
         command = ["finetune", f"resume={folder}"] if begun else arguments
@@ -95,7 +95,7 @@ def execute(run: Run, runs: Path) -> dict[str, Any]:
             subprocess.run([PROGRAM, *command], env=environment, stdout=output, stderr=output, check=False)
     summary: dict[str, Any] = json.loads((folder / "summary.json").read_text())
     print(row(summary), flush=True)
-    return {"command": shown, **summary}
+    return {"commands": shown, **summary}
 
 
 HEADER = (

@@ -28,11 +28,13 @@ class Reading(dict[str, int]):
 
     Attributes:
         faults: what the servo said of its health along with them.
+        moment: when its reply had come [arm s].
     """
 
-    def __init__(self, values: Mapping[str, int], faults: tuple[str, ...]) -> None:
+    def __init__(self, values: Mapping[str, int], faults: tuple[str, ...], moment: float) -> None:
         super().__init__(values)
         self.faults = faults
+        self.moment = moment
 
 
 class Bus:
@@ -111,7 +113,8 @@ class Bus:
         place = spans[ids[0]]
         found = self._memories.read_many(ids, place.begin, place.end)
         return {
-            id: Reading(spans[id].decode(block.data), self._family.faults(block.error)) for id, block in found.items()
+            id: Reading(spans[id].decode(block.data), self._family.faults(block.error), block.moment)
+            for id, block in found.items()
         }
 
     def sync_write(self, register: str, values: Mapping[int, int]) -> None:

@@ -75,13 +75,11 @@ class _Awaited:
     Attributes:
         ids: who is to answer. size: bytes of each status.
         requests: whose echo may come.
-        strays: bytes that echoes of requests before this one may have.
     """
 
     ids: Sequence[int]
     size: int
     requests: Sequence[Request]
-    strays: int
 
 
 class Exchange:
@@ -147,11 +145,10 @@ class Exchange:
         one status holds the data of several servos, `length` is that of all of it.
         """
         begun = self.transport.clock.now()
-        before = sum(count for _, count in self._sent) if self._echoed else 0
         sent = self.send(request)
         size = self.codec.STATUS_OVERHEAD + (count if length is None else length)
         deadline = begun + self._allowance(sent + size * len(ids), len(ids), late)
-        awaited = _Awaited(ids, size, [each for each, _ in self._sent], before)
+        awaited = _Awaited(ids, size, [each for each, _ in self._sent])
         # Stuffing makes a status longer by a third at most; our own requests may come back.
         longest = max(count for _, count in self._sent) if self._echoed else sent
         parser = self.codec.Parser(longest=max(size + size // 3, longest))
@@ -185,7 +182,7 @@ class Exchange:
         """What came of the replies, and whether the others were waited for in vain."""
         found: dict[int, Frame] = {}
         while missing := awaited.size * (len(awaited.ids) - len(found)):
-            if parser.pending == 0 and parser.skipped >= missing + awaited.strays:
+            if parser.pending == 0 and parser.skipped >= missing:
                 break  # the missing replies have come, damaged
             data = self.transport.read(max(1, missing - parser.pending), deadline)
             self._accept(parser.feed(data), awaited, found)
@@ -222,4 +219,4 @@ class Exchange:
 
 def _is_echo(frame: Frame, requests: Collection[Request]) -> bool:
     # On Feetech's wire an echoed read of two bytes looks like its own reply, or like that to the next read.
-    return (frame.id, frame.code, frame.parameters) in requests
+    return frame.is_status is not True and (frame.id, frame.code, frame.parameters) in requests

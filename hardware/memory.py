@@ -16,10 +16,11 @@ _ROOM = 24
 
 
 class Block(NamedTuple):
-    """Part of a memory, and the error byte of the status it came in."""
+    """Part of a memory, and the error byte of the status it came in, at `moment` [arm s]."""
 
     error: int
     data: bytes
+    moment: float
 
 
 class Memories:
@@ -48,7 +49,7 @@ class Memories:
             frame = self._exchange.ask(request, (id,), count, late).get(id)
             if frame is not None:
                 self._require_done(id, frame.code, f"show addresses {begin} to {end - 1}")
-                return Block(frame.code, frame.parameters[begin - start : end - start])
+                return Block(frame.code, frame.parameters[begin - start : end - start], self._exchange.transport.heard)
         return None
 
     def read_many(self, ids: Sequence[int], begin: int, end: int) -> dict[int, Block]:
@@ -99,8 +100,9 @@ class Memories:
             self._exchange.statistics.retries += attempt
             start, count = self._window(ids[0], begin, end)
             frames = self._family.read_many(self._exchange, ids, start, count, late)
+            moment = self._exchange.transport.heard
             found = {
-                id: Block(frame.code, frame.parameters[begin - start : end - start])
+                id: Block(frame.code, frame.parameters[begin - start : end - start], moment)
                 for id, frame in frames.items()
                 if frame.parameters
             }

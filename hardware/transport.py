@@ -31,6 +31,7 @@ class Transport:
         port, baud: as opened.
         clock: of the arm.
         latency: how long the adapter may hold bytes back [wall s].
+        heard: when the newest byte that was read had come [arm s].
 
     Raises:
         HardwareError: the port cannot be opened; see `open_port`.
@@ -39,6 +40,7 @@ class Transport:
     def __init__(self, port: str, baud: int, clock: Clock | None = None) -> None:
         self.port, self.baud = port, baud
         self.clock = clock or Clock()
+        self.heard = self.clock.now()
         self._guard = PortGuard(port)
         try:
             self._serial = open_port(port, baud)
@@ -86,6 +88,7 @@ class Transport:
         with self._translated():
             while len(data) < count and self._wait(deadline):
                 data += self._take(count - len(data))
+                self.heard = self.clock.now()
         return bytes(data)
 
     def drain(self, quiet: float, limit: float) -> int:

@@ -41,10 +41,11 @@ _REMEDIES = {
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault: its kind and its cause. `remedy` says what clears it."""
+    """One fault: its kind and its cause, and the joint that alone has it. `remedy` says what clears it."""
 
     kind: FaultKind
     cause: str
+    joint: str | None = None
 
     @property
     def remedy(self) -> str:

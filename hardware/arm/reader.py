@@ -100,10 +100,9 @@ class Reader:
     def _read_once(self, driven: bool) -> dict[int, tuple[FaultKind, str]]:
         """Takes what is good; returns what is wrong, by id."""
         found = self._bus.sync_read(self._ids, *self._block)
-        now = self._clock.now()
         complaints = {}
         for place, (id, joint) in enumerate(zip(self._ids, self._joints, strict=True)):
-            complaint = self._take(joint, found.get(id), now, driven)
+            complaint = self._take(joint, found.get(id), driven)
             if complaint is not None:
                 complaints[id] = complaint
                 self._failures[id] += 1
@@ -112,11 +111,11 @@ class Reader:
                 self.recovered.add(place)
         return complaints
 
-    def _take(self, joint: Joint, reading: Reading | None, now: float, driven: bool) -> tuple[FaultKind, str] | None:
+    def _take(self, joint: Joint, reading: Reading | None, driven: bool) -> tuple[FaultKind, str] | None:
         """Keeps `reading`, or says what is wrong with it."""
         if reading is None:
             return FaultKind.SILENT, "has not answered"
-        position, velocity = joint.position(reading), joint.velocity(reading)
+        position, velocity, now = joint.position(reading), joint.velocity(reading), reading.moment
         verdict = Verdict.ACCEPTED
         if driven:
             verdict = self._gate.judge(joint.id, position, velocity, now)
@@ -150,6 +149,7 @@ class Reader:
         load, voltage, temperature, current, position, velocity = table.T.copy()
         return Telemetry(
             measured=min(each.moment for each in heard),
+            heard=min(each.reading.moment for each in heard),
             position=position,
             velocity=velocity,
             load=load,

@@ -14,7 +14,8 @@ class Telemetry:
     """All joints, in the robot's order. Arrays: shape (n,).
 
     Attributes:
-        measured: when the oldest of the readings was taken [s], arm time.
+        measured: when the oldest of the positions and velocities was measured [s], arm time.
+        heard: when the oldest of the rest was [s], arm time: of a motion that is doubted the one before stands.
         position: [rad].
         velocity: [rad/s].
         load: share of the full duty, signed; zero where the servo does not measure it.
@@ -25,6 +26,7 @@ class Telemetry:
     """
 
     measured: float
+    heard: float
     position: FloatArray
     velocity: FloatArray
     load: FloatArray

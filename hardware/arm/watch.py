@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from hardware.arm.faults import Fault, FaultKind
-from hardware.arm.standstill import Standstill
 from hardware.arm.telemetry import Telemetry
 from hardware.description import JointDescription
 from porl_robot.env import FloatArray
@@ -20,6 +19,11 @@ SAG = 0.8
 
 FULL, FULL_FOR = 0.95, 0.05
 """A joint whose servo gives so much of its duty for so long [s] is blocked: a free one has arrived by then."""
+
+_FROZEN, _SETTING_OUT, _AWAY = 0.0008, 0.02, 0.06
+_FROZEN_FOR = 0.06
+"""A joint is stuck that has not moved by `_FROZEN` [rad] since its goal was `_SETTING_OUT` away, at least `_FROZEN_FOR`
+[s] ago, while the goal has gone on to be `_AWAY`."""
 
 _FLAGGED = {
     "overload": (FaultKind.OVERLOAD, "is overloaded and has cut its torque"),
@@ -43,7 +47,7 @@ class Watch:
     def __init__(self, joints: Sequence[JointDescription], supplies: Sequence[float]) -> None:
         self._names, self._supplies = [joint.name for joint in joints], np.array(supplies)
         self._grips = np.array([joint.grips for joint in joints])
-        self._standstill = Standstill()
+        self._still: FloatArray | None = None
         self._full_since: float | None = None
         self._reported: FaultKind | None = None
 
@@ -67,14 +71,13 @@ class Watch:
 
     def begin(self) -> None:
         """Forgets the motion so far."""
-        self._standstill.begin()
-        self._full_since = None
+        self._still = self._full_since = None
 
     def _flagged(self, telemetry: Telemetry) -> Fault | None:
         for name, flags in zip(self._names, telemetry.flags, strict=True):
             for flag in sorted(flags):
                 kind, words = _FLAGGED.get(flag, (FaultKind.SERVO, f"reports '{flag}'"))
-                return Fault(kind, f"{name} {words}")
+                return Fault(kind, f"{name} {words}", name)
         return None
 
     def _hot(self, telemetry: Telemetry) -> Fault | None:
@@ -84,6 +87,7 @@ class Watch:
         return Fault(
             FaultKind.OVERHEATED,
             f"{self._names[hottest]} is at {telemetry.temperature[hottest]:.0f} deg C of {HOT:.0f}",
+            self._names[hottest],
         )
 
     def _sagging(self, telemetry: Telemetry) -> Fault | None:
@@ -101,21 +105,38 @@ class Watch:
             self._full_since = None
             return None
         if self._full_since is None:
-            self._full_since = telemetry.measured
-        if telemetry.measured - self._full_since < FULL_FOR:
+            self._full_since = telemetry.heard
+        if telemetry.heard - self._full_since < FULL_FOR:
             return None
         return Fault(
             FaultKind.OVERLOAD,
             f"{self._names[hardest]} has given {100 * load[hardest]:.0f} % of its drive for {FULL_FOR} s",
+            self._names[hardest],
         )
 
     def _stuck(self, telemetry: Telemetry, goal: FloatArray) -> Fault | None:
-        goal = np.where(self._grips, telemetry.position, goal)
-        found = self._standstill.found(telemetry.position, goal, telemetry.measured)
-        if found is None:
+        """Whether a goal has run away from a position that does not change at all.
+
+        Where a joint turns round, its position stands for a moment as well, but the goal comes nearer then.
+        """
+        error, now = np.abs(goal - telemetry.position), telemetry.measured
+        if self._still is None:
+            self._still, self._error = telemetry.position.copy(), error
+            self._since = np.full(len(self._names), now)
             return None
+        moved = np.abs(telemetry.position - self._still) > _FROZEN
+        self._still = np.where(moved, telemetry.position, self._still)
+        self._error = np.where(moved, error, np.minimum(error, self._error))
+        away = error - self._error
+        self._since = np.where(away > _SETTING_OUT, self._since, now)
+        frozen = now - self._since
+        stuck = np.flatnonzero((away > _AWAY) & (frozen > _FROZEN_FOR) & ~self._grips)
+        if not len(stuck):
+            return None
+        joint = int(stuck[0])
         return Fault(
             FaultKind.STUCK,
-            f"{self._names[found.joint]} has not moved for {found.seconds:.2f} s while its goal went "
-            f"{found.away:.2f} rad: blocked, or its encoder is stuck",
+            f"{self._names[joint]} has not moved for {frozen[joint]:.2f} s while its goal went {away[joint]:.2f} rad: "
+            "blocked, or its encoder is stuck",
+            self._names[joint],
         )

@@ -88,7 +88,7 @@ class Conduct:
         self.stop(now)
 
     def fail(self, fault: Fault, position: FloatArray, now: float) -> None:
-        """Latches the first fault. Where the load is the trouble, the goal gives way to the `position` (n,)."""
+        """Latches the first fault. Where the load is the trouble, the goal gives way to `position` (n,) [rad]."""
         if self.fault is not None:
             return
         self.fault, self.state = fault, HostState.FAULT

@@ -194,7 +194,9 @@ class Loop:
         if self._conduct.fault is not None:
             return
         _log.error("fault: %s", fault)
-        self._conduct.fail(fault, self._arm.telemetry.position, self._clock.now())
+        kept = [joint.grips and joint.name != fault.joint for joint in self._robot.joints]
+        given_way = np.where(kept, self._arm.goal, self._arm.telemetry.position)
+        self._conduct.fail(fault, given_way, self._clock.now())
         if self._conduct.end_state_due(self._clock.now()):
             # A stop on a broken bus takes a while: what happened is told first.
             self._end.report(self._report())

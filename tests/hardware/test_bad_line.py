@@ -5,14 +5,16 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from hardware.bus import Bus
 from hardware.clock import Clock
+from hardware.codec import dynamixel
 from hardware.dynamixel_bus import DynamixelFamily
-from hardware.errors import NoReply
+from hardware.errors import NoReply, Refused
 from hardware.feetech_bus import FeetechFamily
 from hardware.servos import SERVOS
 from hardware.transport import Transport
@@ -196,6 +198,42 @@ def test_an_adapter_that_echoes_everything(bus: Bus, server: Any, protocol: str)
     bus.write(1, "goal_position", 77)
     assert bus.read(1, "goal_position") == 77 and bus.ping(1) == server.servos[1].number
     assert bus.statistics.echoes > 20 and bus.statistics.timeouts == 0
+
+
+def test_a_reading_is_as_old_as_its_own_reply(bus: Bus, server: Any, protocol: str) -> None:
+    bus._family._failures = 3  # in a fast reply all would be missing
+    server.tamper = lambda request, replies: [(0.0, b"".join(replies[:-1] if len(replies) == len(IDS) else replies))]
+    bus._exchange.patience = (0.1, 0.1)
+    readings = bus.sync_read(IDS, *TELEMETRY[protocol])
+    assert list(readings) == list(IDS)
+    *others, repeated = (readings[id].moment for id in IDS)
+    assert max(others) - min(others) < 0.01 and repeated - max(others) > 0.09
+
+
+def test_a_damaged_reply_on_an_echoing_line_is_not_waited_for(bus: Bus, server: Any, protocol: str) -> None:
+    def damage(request: bytes, replies: list[bytes]) -> Pieces:
+        data = bytearray(b"".join(replies))
+        data[-4:-3] = bytes((data[-4] ^ 0x10,)) if number % 2 and replies else data[-4:-3]
+        return [(0.0, request + bytes(data))]
+
+    server.tamper = damage
+    bus._exchange.patience = UNHURRIED
+    for number in range(8):
+        bus.sync_write("goal_position", {id: number for id in IDS})
+        with suppress(NoReply):
+            bus.read(1, "id")
+    assert bus.statistics.checksum_errors >= 4 and bus.statistics.timeouts == 0
+
+
+def test_a_refusal_is_not_the_echo_of_a_ping(bus: Bus, server: Any, protocol: str) -> None:
+    if protocol == "feetech":
+        pytest.skip("its servos refuse nothing")
+    bus.write(1, "goal_position", 5)
+    bus.ping(1)
+    status = dynamixel.encode_status(1, dynamixel.Error.RESULT)
+    server.tamper = lambda request, replies: [(0.0, status)]
+    with pytest.raises(Refused, match="could not carry it out"):
+        bus.write(1, "goal_position", 7)
 
 
 def test_a_late_echo_of_the_goals_is_not_a_damaged_reply(bus: Bus, server: Any, protocol: str) -> None:

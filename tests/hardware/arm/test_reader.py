@@ -20,7 +20,7 @@ SERVO = SERVOS["STS3215"]
 
 
 class Stepped(Clock):
-    """A clock that a test reads telemetry by, while the wire goes on at its own pace."""
+    """A clock that only the test moves on."""
 
     seconds = 0.0
 
@@ -36,16 +36,16 @@ def server(serve: Callable[..., Any]) -> Any:
 
 
 def test_a_doubted_motion_does_not_make_the_load_old(server: Any) -> None:
-    bus = Bus(Transport(server.port, 1_000_000, Clock()), FeetechFamily(), server.servos)
-    joint = Joint("elbow", 1, SERVO, JointCalibration(1, "STS3215", "3.10", 0, 0, 4095, 1, 0.0))
     clock = Stepped()
+    bus = Bus(Transport(server.port, 1_000_000, clock), FeetechFamily(), server.servos)
+    joint = Joint("elbow", 1, SERVO, JointCalibration(1, "STS3215", "3.10", 0, 0, 4095, 1, 0.0))
     reader = Reader(bus, [joint], velocity=3.0, clock=clock)
     server.set(1, "present_velocity", 600)
     server.set(1, "present_load", 500)
     clock.seconds = 0.01
     assert reader.read(driven=True) is True
     odd = reader.telemetry
-    assert (odd.measured, odd.velocity[0]) == (0.0, 0.0) and odd.load[0] == pytest.approx(0.5)
+    assert (odd.measured, odd.heard, odd.velocity[0]) == (0.0, 0.01, 0.0) and odd.load[0] == pytest.approx(0.5)
     clock.seconds = 0.02
     assert reader.read(driven=True) is True
     assert reader.telemetry.measured == 0.02 and reader.telemetry.velocity[0] > 0.5

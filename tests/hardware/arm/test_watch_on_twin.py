@@ -33,7 +33,8 @@ class WatchedTwin(SerialTwin):
         if self.frozen is not None:
             position[self.frozen[0]] = self.frozen[1]
         flags = (frozenset[str](),) * 6
-        told = Telemetry(0.01 * self.cycles, position, self._velocity, SIX, SIX + 12.0, SIX + 30.0, SIX, flags)
+        now = 0.01 * self.cycles
+        told = Telemetry(now, now, position, self._velocity, SIX, SIX + 12.0, SIX + 30.0, SIX, flags)
         self.fault = self.watch.fault(told, self._data.ctrl.copy())
 
     def begin(self, seed: int) -> None:

@@ -161,6 +161,25 @@ def test_a_fault_is_told_and_latched(
     time.sleep(0.3)  # servos that were reset are deaf for a while
 
 
+def test_what_is_gripped_is_held_when_another_joint_gives_way(virtual: LaunchedArm, client: MakeClient) -> None:
+    host = client("hold")
+    host.torque_on(1.0)
+    values = np.array(host.report().commanded)
+    virtual.tell(f"hand ids=6 to={values[5]} for=60")  # stops it as an object would
+    for _ in range(20):
+        values[5] += 0.015
+        host.follow(Command.at_rest(CommandSpace.JOINT_TARGET, values), 0.05)
+        time.sleep(0.05)
+    assert host.report().fault is None
+    virtual.tell("overload ids=5 for=60")
+    fault = wait_for(host, HostState.FAULT).fault
+    assert fault is not None and "wrist_roll" in fault.cause
+    time.sleep(0.2)
+    report = host.report()
+    assert report.commanded[5] == pytest.approx(values[5], abs=0.01) and report.position[5] < values[5] - 0.1
+    assert np.array(report.commanded)[:5] == pytest.approx(np.array(report.position)[:5], abs=0.03)
+
+
 def test_a_command_of_another_arm_is_a_fault(client: MakeClient) -> None:
     host = client("hold")
     host.torque_on(1.0)
