@@ -3,7 +3,7 @@
 100 seeded episodes every 500 steps, 20,000 steps, seeds that nothing was tuned on. Finished runs are kept under --runs
 and not repeated.
 
-    python benchmarks/anchored.py [--tasks arm_lift robosuite_lift] [--seeds 501 502 503 504 505] [--jobs 2]
+    python benchmarks/anchored.py [--tasks arm_lift robosuite_lift] [--seeds 511 512 513 514 515] [--jobs 2]
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def main() -> None:
     """Runs everything and writes `benchmarks/results/anchored.json`."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tasks", nargs="+", default=list(TASKS), choices=TASKS)
-    parser.add_argument("--seeds", nargs="+", type=int, default=[501, 502, 503, 504, 505])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[511, 512, 513, 514, 515])
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--runs", type=Path, default=Path("runs/anchored"))
     given = parser.parse_args()
