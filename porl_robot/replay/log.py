@@ -148,13 +148,13 @@ def require_trainable(log: LogData) -> None:
     """What training asks of a log.
 
     Raises:
-        UserError: an observation or an action is NaN or infinite, or an action outside [-1, 1].
+        UserError: an observation, an action or a reward is NaN or infinite, or an action outside [-1, 1].
     """
     problems = _row_problems(log)
     if problems:
         raise UserError(
-            f"{log.path / LOG_NAME}: {problems[0]}; expected a finite observation.state and an action within [-1, 1] "
-            "in every row"
+            f"{log.path / LOG_NAME}: {problems[0]}; expected a finite observation.state and next.reward, and an "
+            "action within [-1, 1], in every row"
         )
 
 
@@ -303,6 +303,7 @@ def _row_problems(log: LogData) -> list[str]:
         "data/observation.state: not finite": ~np.isfinite(log.observation),
         "data/action: not finite": ~np.isfinite(log.action),
         "data/action: outside [-1, 1]": np.abs(log.action) > 1.0,
+        "data/next.reward: not finite": ~np.isfinite(log.reward)[:, None],
     }
     problems = []
     for problem, elements in wrong.items():

@@ -11,12 +11,16 @@ from porl_robot.replay.log import read_log, require_trainable, verify_log
 from .logs import refused, write
 
 
-@pytest.mark.parametrize(("name", "key"), [("observation", "observation.state"), ("action", "action")])
+@pytest.mark.parametrize(
+    ("name", "key"), [("observation", "observation.state"), ("action", "action"), ("reward", "next.reward")]
+)
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_training_refuses_what_is_not_finite_and_verify_reports_it(tmp_path, spec, stream, name, key, value):
     records = list(stream(spec, [3, 4]))
-    bad = getattr(records[5], name).copy()
-    bad[1] = value
+    bad = value
+    if name != "reward":
+        bad = getattr(records[5], name).copy()
+        bad[1] = value
     records[5] = dataclasses.replace(records[5], **{name: bad})
     write(tmp_path, spec, records)
     refused(lambda: require_trainable(read_log(tmp_path)), tmp_path, key, "episode 1, step 2")
