@@ -178,6 +178,7 @@ def _joints(joints: Mapping[str, Mapping[str, Any]], has_model: bool) -> tuple[J
         raise ValueError("robot.joints: an arm has at least one joint")
     for joint in made:
         where = f"robot.joints.{joint.name}"
+        _require_kinds(joint, where)
         if not isinstance(joint.id, int) or not 0 <= joint.id <= 252:
             raise ValueError(f"{where}.id {joint.id} is no whole number in 0-252")
         if (joint.lower is None) != (joint.upper is None) or (joint.lower is None and not has_model):
@@ -190,6 +191,15 @@ def _joints(joints: Mapping[str, Mapping[str, Any]], has_model: bool) -> tuple[J
     if len(set(ids)) < len(ids):
         raise ValueError(f"robot.joints: ids {ids} are not unique")
     return made
+
+
+def _require_kinds(joint: JointDescription, where: str) -> None:
+    for key in ("continuous", "grips"):
+        if not isinstance(getattr(joint, key), bool):
+            raise ValueError(f"{where}.{key} {getattr(joint, key)!r} is neither true nor false")
+    for key in ("lower", "upper", "supply"):
+        if not isinstance(getattr(joint, key), int | float | None):
+            raise ValueError(f"{where}.{key} {getattr(joint, key)!r} is no number")
 
 
 def _model_file(model: str) -> Path:

@@ -72,6 +72,11 @@ def test_every_arm_we_ship_has_servos_that_we_know(path: Path) -> None:
             {"joints": {"a": {"id": 1, "servo": "X", "lower": -1.0, "upper": 1.0, "supply": 0}}},
             "joints.a.supply 0 must",
         ),
+        ({"joints": {"a": {"id": 1, "servo": "X", "lower": "low", "upper": 1.0}}}, "joints.a.lower 'low' is no number"),
+        (
+            {"joints": {"a": {"id": 1, "servo": "X", "lower": -1.0, "upper": 1.0, "grips": "maybe"}}},
+            "joints.a.grips 'maybe' is neither true nor false",
+        ),
         ({"model": "nowhere.xml"}, "robot.model 'nowhere.xml': no such file"),
         ({"dead_man": {"hold_after": 1.0}}, "dead_man: hold_after 1.0"),
         ({"dead_man": {"end_state": "fall"}}, "end_state 'fall'"),
