@@ -11,7 +11,7 @@ from typing import Any
 
 from arms import ROBOTS, write_results
 
-from hardware.arm.gate import Gate, Verdict
+from hardware.arm.gate import Gate, Taken, Verdict
 from hardware.codec import dynamixel, feetech
 from hardware.servos import SERVOS
 
@@ -25,7 +25,7 @@ _BLOCK = {
 }
 _CODECS = {"feetech": feetech, "dynamixel": dynamixel}
 _LONGEST_BURST = 8
-_PERIOD = 0.01
+_PERIOD, _WIRE = 0.01, 0.002  # s, from cycle to cycle and from request to reply
 _FASTEST = 9.0
 _RADIANS = 0.001533980788
 _FLICKER = 3
@@ -87,8 +87,8 @@ def _judged(before: int, position: int, speed: float) -> str:
     if abs(position - before) <= _FLICKER and speed == 0.0:
         return "same_motion"
     gate = Gate(_FASTEST)
-    gate.note(1, _RADIANS * before, 0.0)
-    verdict = gate.judge(1, _RADIANS * position, speed, _PERIOD)
+    gate.note(1, _RADIANS * before, Taken(0.0, _WIRE))
+    verdict = gate.judge(1, _RADIANS * position, speed, Taken(_PERIOD, _PERIOD + _WIRE))
     return "passed" if verdict is Verdict.ACCEPTED else "caught"
 
 

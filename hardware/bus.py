@@ -28,13 +28,13 @@ class Reading(dict[str, int]):
 
     Attributes:
         faults: what the servo said of its health along with them.
-        moment: when its reply had come [arm s].
+        asked, heard: when it was asked for, and when its reply had come [arm s]: it was taken in between.
     """
 
-    def __init__(self, values: Mapping[str, int], faults: tuple[str, ...], moment: float) -> None:
+    def __init__(self, values: Mapping[str, int], faults: tuple[str, ...], asked: float, heard: float) -> None:
         super().__init__(values)
         self.faults = faults
-        self.moment = moment
+        self.asked, self.heard = asked, heard
 
 
 class Bus:
@@ -113,7 +113,7 @@ class Bus:
         place = spans[ids[0]]
         found = self._memories.read_many(ids, place.begin, place.end)
         return {
-            id: Reading(spans[id].decode(block.data), self._family.faults(block.error), block.moment)
+            id: Reading(spans[id].decode(block.data), self._family.faults(block.error), block.asked, block.heard)
             for id, block in found.items()
         }
 

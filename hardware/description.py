@@ -11,6 +11,12 @@ from porl_robot.paths import data_dir
 
 Protocol = Literal["feetech", "dynamixel"]
 EndState = Literal["hold", "torque_off"]
+
+WATCHDOG_UNIT = 0.02
+"""What the watchdog of a Dynamixel servo counts in [s]; it counts to 127."""
+
+_LONGEST_WATCHDOG = 127 * WATCHDOG_UNIT
+
 _Made = TypeVar("_Made", "Gains", "DeadMan", "JointDescription")
 
 
@@ -154,6 +160,12 @@ def robot(
     for key, value in {**positive, "baud": baud, "time_scale": time_scale}.items():
         if not value > 0:
             raise ValueError(f"robot.{key} {value} must be positive")
+    silence = _of(DeadMan, dead_man or {}, "robot.dead_man")
+    if protocol == "dynamixel" and silence.stop_after > _LONGEST_WATCHDOG:
+        raise ValueError(
+            f"robot.dead_man.stop_after {silence.stop_after} is longer than the {_LONGEST_WATCHDOG:g} s "
+            "that the watchdog of a Dynamixel servo counts to"
+        )
     return RobotDescription(
         name=name,
         protocol="feetech" if protocol == "feetech" else "dynamixel",
@@ -168,7 +180,7 @@ def robot(
         acceleration=acceleration,
         jerk=jerk,
         bus_hz=bus_hz,
-        dead_man=_of(DeadMan, dead_man or {}, "robot.dead_man"),
+        dead_man=silence,
     )
 
 

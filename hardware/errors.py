@@ -13,6 +13,10 @@ class Disconnected(HardwareError):
     """The port is gone. Nothing is known of the torque any more."""
 
 
+class OutOfRange(HardwareError):
+    """A joint stands where its calibration does not let it go."""
+
+
 class NoReply(HardwareError):
     """A servo did not answer, or not intelligibly, although it was asked again."""
 

@@ -7,6 +7,7 @@ from contextlib import suppress
 from itertools import takewhile
 from typing import NamedTuple
 
+from hardware.codec.frame import Frame
 from hardware.errors import NoReply, Refused
 from hardware.exchange import Exchange
 from hardware.family import Family
@@ -16,11 +17,12 @@ _ROOM = 24
 
 
 class Block(NamedTuple):
-    """Part of a memory, and the error byte of the status it came in, at `moment` [arm s]."""
+    """Part of a memory, the error byte of the status it came in, and when it was asked for and had come [arm s]."""
 
     error: int
     data: bytes
-    moment: float
+    asked: float
+    heard: float
 
 
 class Memories:
@@ -49,7 +51,7 @@ class Memories:
             frame = self._exchange.ask(request, (id,), count, late).get(id)
             if frame is not None:
                 self._require_done(id, frame.code, f"show addresses {begin} to {end - 1}")
-                return Block(frame.code, frame.parameters[begin - start : end - start], self._exchange.transport.heard)
+                return self._block(frame, begin - start, end - start)
         return None
 
     def read_many(self, ids: Sequence[int], begin: int, end: int) -> dict[int, Block]:
@@ -100,11 +102,8 @@ class Memories:
             self._exchange.statistics.retries += attempt
             start, count = self._window(ids[0], begin, end)
             frames = self._family.read_many(self._exchange, ids, start, count, late)
-            moment = self._exchange.transport.heard
             found = {
-                id: Block(frame.code, frame.parameters[begin - start : end - start], moment)
-                for id, frame in frames.items()
-                if frame.parameters
+                id: self._block(frame, begin - start, end - start) for id, frame in frames.items() if frame.parameters
             }
             if found:
                 return found
@@ -118,6 +117,10 @@ class Memories:
                 if block is not None:
                     found[id] = block
         return found
+
+    def _block(self, frame: Frame, begin: int, end: int) -> Block:
+        transport = self._exchange.transport
+        return Block(frame.code, frame.parameters[begin:end], transport.asked, transport.heard)
 
     def _window(self, id: int, begin: int, end: int) -> tuple[int, int]:
         """Where to begin to read, and how many bytes, to have those from `begin` to `end`.

@@ -31,6 +31,7 @@ class Transport:
         port, baud: as opened.
         clock: of the arm.
         latency: how long the adapter may hold bytes back [wall s].
+        asked: when the newest request was written [arm s].
         heard: when the newest byte that was read had come [arm s].
 
     Raises:
@@ -40,7 +41,7 @@ class Transport:
     def __init__(self, port: str, baud: int, clock: Clock | None = None) -> None:
         self.port, self.baud = port, baud
         self.clock = clock or Clock()
-        self.heard = self.clock.now()
+        self.asked = self.heard = self.clock.now()
         self._guard = PortGuard(port)
         try:
             self._serial = open_port(port, baud)
@@ -79,6 +80,7 @@ class Transport:
         with self._translated():
             descriptor = self._serial.fileno()
             rest = data
+            self.asked = self.clock.now()
             while rest:  # pyserial's own write waits for room before and after, which costs more than the write
                 rest = rest[os.write(descriptor, rest) :]
 

@@ -223,7 +223,7 @@ class RobotEnv(Supervised, gymnasium.Env[FloatArray, FloatArray]):
         Returns:
             observation (D,), reward, terminated, truncated, and an info with a `StepInfo` under "step". A refused
             command, an observation that is not finite, a stop by the operator and a fault of the robot hold it and
-            truncate the episode.
+            truncate the episode. While the operator pauses, the robot is held and the action is not carried out.
 
         Raises:
             RuntimeError: the episode has ended or none was begun.
@@ -238,7 +238,8 @@ class RobotEnv(Supervised, gymnasium.Env[FloatArray, FloatArray]):
         tick = self._now()
         verdict = self.safety(self._command(action), state, self.dt)
         fault = self._halted() if verdict.fault is None else self._report(Fault(verdict.fault, _CHECK_COMMANDS))
-        if fault is None:
+        # Who pauses between the choice of an action and this is not to see it carried out.
+        if fault is None and not (self.supervisor is not None and self.supervisor.paused):
             self._send(verdict.command)
             executed = self._executed(action, verdict, state)
         else:

@@ -23,7 +23,7 @@ from hardware.bus import Bus, open_bus
 from hardware.calibration import Calibration, load_calibration
 from hardware.clock import Clock
 from hardware.description import EndState, RobotDescription
-from hardware.errors import Disconnected, HardwareError
+from hardware.errors import Disconnected, HardwareError, NoReply, OutOfRange
 from hardware.exchange import Statistics
 from hardware.patience import patiently
 from porl_robot.env import FloatArray
@@ -103,10 +103,12 @@ class Arm:
         self.armed = True
         try:
             goals = patiently(lambda: torque_on(self._bus, self._joints, self._robot.gains, self._robot.dead_man))
-        except HardwareError as error:
+        except BaseException as error:
             if not any(before):
                 self.safe_stop("torque_off")
-            raise ArmFault(_fault_of(error)) from error
+            if isinstance(error, HardwareError):
+                raise ArmFault(_fault_of(error)) from error
+            raise
         self._envelope = Envelope(self.limits)
         self.goal = np.array([joint.radians(goals[joint.id]) for joint in self._joints])
         self._envelope.begin(self.goal)
@@ -156,6 +158,27 @@ class Arm:
             self._torque[index] = False
             raise ArmFault(self.reset_fault())
 
+    def require_awake(self, silence: float) -> None:
+        """After the bus was silent for `silence` [s]: servos with a watchdog have stopped by themselves.
+
+        Raises:
+            ArmFault: one has, and takes no goal any more.
+        """
+        watched = [
+            joint for joint, on in zip(self._joints, self._torque, strict=True) if on and joint.servo.has_watchdog
+        ]
+        try:
+            stopped = [joint.name for joint in watched if self._bus.read(joint.id, "bus_watchdog") < 0]
+        except HardwareError as error:
+            raise ArmFault(_fault_of(error)) from error
+        if stopped:
+            raise ArmFault(
+                Fault(
+                    FaultKind.HOST,
+                    f"the arm host stood still for {silence:.1f} s, so {', '.join(stopped)} stopped by their watchdogs",
+                )
+            )
+
     def reset_fault(self) -> Fault:
         """The fault that some joints have lost their torque."""
         lost = [joint.name for joint, on in zip(self._joints, self._torque, strict=True) if not on]
@@ -190,6 +213,9 @@ class Arm:
         for name, reason in unsafe.items():
             _log.error("%s could not be brought into the end state %s: %s", name, end_state, reason)
         for index, joint in enumerate(self._joints):
+            if end_state == "torque_off" and joint.name not in unsafe:
+                self._torque[index] = False
+                continue
             with contextlib.suppress(HardwareError):
                 self._torque[index] = bool(self._bus.read(joint.id, "torque_enable"))
         return unsafe
@@ -240,6 +266,6 @@ def open_arm(robot: RobotDescription, calibration: Path, clock: Clock) -> Arm:
 
 
 def _fault_of(error: HardwareError) -> Fault:
-    kind = FaultKind.DISCONNECTED if isinstance(error, Disconnected) else FaultKind.SILENT
+    kinds = {Disconnected: FaultKind.DISCONNECTED, OutOfRange: FaultKind.RANGE, NoReply: FaultKind.SILENT}
     cause, _, _ = str(error).partition(";")  # what helps is said by the kind
-    return Fault(kind, cause)
+    return Fault(kinds.get(type(error), FaultKind.SERVO), cause)

@@ -20,6 +20,7 @@ class FaultKind(enum.Enum):
     VOLTAGE = "voltage"
     SERVO = "servo"
     STUCK = "stuck"
+    RANGE = "out of range"
     COMMAND = "command"
     HOST = "host"
 
@@ -34,6 +35,7 @@ _REMEDIES = {
     FaultKind.VOLTAGE: "check the supply under load, then start again",
     FaultKind.SERVO: "switch the supply off and on, then start again",
     FaultKind.STUCK: "free the joint or check its encoder (porl-robot scan reads it), then start again",
+    FaultKind.RANGE: "move it inside by hand, then start again",
     FaultKind.COMMAND: "what commands the arm is broken: see the log of the run",
     FaultKind.HOST: "start again",
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from enum import Enum
+from typing import NamedTuple
 
 from hardware.calibration import TICKS_PER_TURN
 
@@ -34,12 +35,19 @@ class Verdict(Enum):
     REFUSED = "refused"
 
 
+class Taken(NamedTuple):
+    """When a reading was asked for and when it had come [s]. It was taken in between: a busy computer hears late."""
+
+    asked: float
+    heard: float
+
+
 class Gate:
     """Refuses readings that no joint can have reached since the last accepted one: noise that passed a checksum.
 
-    An odd one, that a joint may have reached if it was pushed or struck something, is doubted and not used; where the
-    next one is odd as well, that one is accepted. What else noise can change has to be there in two cycles in a row
-    before anything comes of it (`Watch`).
+    An odd one, that a joint may have reached if it was pushed or struck something, is doubted and its motion not used;
+    where the next one is odd as well, that one is accepted. What else noise can change has to be there in two cycles in
+    a row before anything comes of it (`Watch`).
 
     Args:
         fastest: speed that a joint can have [rad/s], pushed or falling included.
@@ -47,11 +55,11 @@ class Gate:
 
     def __init__(self, fastest: float) -> None:
         self._fastest = fastest
-        self._accepted: dict[int, tuple[float, float]] = {}
+        self._accepted: dict[int, tuple[Taken, float]] = {}
         self._doubted: set[int] = set()
 
-    def judge(self, servo: int, position: float, velocity: float, now: float) -> Verdict:
-        """Whether `servo` can be at `position` [rad] with `velocity` [rad/s] at `now` [s].
+    def judge(self, servo: int, position: float, velocity: float, taken: Taken) -> Verdict:
+        """Whether `servo` can be at `position` [rad] with `velocity` [rad/s].
 
         An accepted position is what the next one is held against. The longer nothing was accepted, the farther a joint
         may have come.
@@ -60,20 +68,22 @@ class Gate:
             return Verdict.REFUSED
         known = self._accepted.get(servo)
         if known is not None:
-            moment, before = known
-            elapsed = max(now - moment, 1e-6)
-            if abs(position - before) > self._fastest * elapsed + _FLICKER:
+            (asked, heard), before = known
+            longest, shortest = max(taken.heard - asked, 1e-6), max(taken.asked - heard, 1e-6)
+            moved = position - before
+            if abs(moved) > self._fastest * longest + _FLICKER:
                 return Verdict.REFUSED
-            apart = abs(velocity - (position - before) / elapsed)
-            if apart > _LAG + _FLICKER / elapsed + 0.5 * _HARDEST * elapsed:
+            slowest, quickest = sorted((moved / longest, moved / shortest))
+            apart = max(0.0, velocity - quickest, slowest - velocity)
+            if apart > _LAG + _FLICKER / longest + 0.5 * _HARDEST * longest:
                 return Verdict.REFUSED
-            if elapsed < _GAP and apart > _ODD + _TICK / elapsed and servo not in self._doubted:
+            if longest < _GAP and apart > _ODD + _TICK / longest and servo not in self._doubted:
                 self._doubted.add(servo)
                 return Verdict.DOUBTED
-        self.note(servo, position, now)
+        self.note(servo, position, taken)
         return Verdict.ACCEPTED
 
-    def note(self, servo: int, position: float, now: float) -> None:
+    def note(self, servo: int, position: float, taken: Taken) -> None:
         """Takes a position [rad] as it comes, to hold the next one against."""
         self._doubted.discard(servo)
-        self._accepted[servo] = now, position
+        self._accepted[servo] = taken, position

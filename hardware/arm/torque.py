@@ -7,10 +7,12 @@ from collections.abc import Sequence
 
 from hardware.arm.joint import Joint
 from hardware.bus import Bus
-from hardware.description import DeadMan, Gains
-from hardware.errors import HardwareError
+from hardware.description import WATCHDOG_UNIT, DeadMan, Gains
+from hardware.errors import HardwareError, OutOfRange
 
-_WATCHDOG_UNIT = 0.02
+_LEANING = 0.05
+"""A joint may stand so far outside its calibrated range [rad], pressed against its stop, and is led back inside."""
+
 _OWN_PROFILE = {
     "feetech": ("acceleration", "goal_velocity", "goal_time"),
     "dynamixel": ("acceleration", "profile_velocity"),
@@ -25,19 +27,21 @@ def torque_on(bus: Bus, joints: Sequence[Joint], gains: Gains, dead_man: DeadMan
         The goals, by id [ticks].
 
     Raises:
+        OutOfRange: a joint stands outside its range. No torque was switched on.
         HardwareError: a servo did not take a value. The torque of those before it may be on.
     """
     for joint in joints:
         _prepare(bus, joint, gains)
+    loose = {joint.id: _place(bus, joint) for joint in joints if not bus.read(joint.id, "torque_enable")}
     goals = {}
     for joint in joints:
-        if not bus.read(joint.id, "torque_enable"):
-            _set(bus, joint, "goal_position", bus.read(joint.id, "present_position"))
+        if joint.id in loose:
+            _set(bus, joint, "goal_position", loose[joint.id])
         goals[joint.id] = bus.read(joint.id, "goal_position")
         _set(bus, joint, "torque_enable", 1)
     for joint in joints:
         if joint.servo.has_watchdog:
-            _set(bus, joint, "bus_watchdog", math.ceil(dead_man.stop_after / _WATCHDOG_UNIT))
+            _set(bus, joint, "bus_watchdog", math.ceil(dead_man.stop_after / WATCHDOG_UNIT))
     return goals
 
 
@@ -50,6 +54,22 @@ def watchdogs_off(bus: Bus, joints: Sequence[Joint]) -> None:
     for joint in joints:
         if joint.servo.has_watchdog:
             _set(bus, joint, "bus_watchdog", 0)
+
+
+def _place(bus: Bus, joint: Joint) -> int:
+    """Where a joint stands, or the end of its range next to it [ticks]: its servo goes nowhere else.
+
+    Raises:
+        OutOfRange: that is farther away than a joint that leans on its stop.
+    """
+    position = joint.radians(bus.read(joint.id, "present_position"))
+    place = joint.ticks(position)
+    outside = abs(position - joint.radians(place))
+    if outside > _LEANING:
+        raise OutOfRange(
+            f"{joint} stands {math.degrees(outside):.0f} deg outside its calibrated range; move it inside by hand"
+        )
+    return place
 
 
 def _prepare(bus: Bus, joint: Joint, gains: Gains) -> None:

@@ -9,7 +9,7 @@ from hardware.bus import Bus
 from hardware.description import RobotDescription
 from hardware.eprom import Change
 from hardware.errors import HardwareError
-from hardware.uninterrupted import uninterrupted
+from porl_robot.uninterrupted import uninterrupted
 
 
 def by_joint(found: Sequence[Change], form: str) -> list[str]:

@@ -9,7 +9,7 @@ from hardware import insist
 from hardware.bus import Bus
 from hardware.description import RobotDescription
 from hardware.errors import HardwareError
-from hardware.uninterrupted import uninterrupted
+from porl_robot.uninterrupted import uninterrupted
 
 
 def require_no_torque(bus: Bus, robot: RobotDescription) -> None:

@@ -24,13 +24,16 @@ class Conduct:
 
     Args:
         dead_man: of the robot.
+
+    Attributes:
+        leaving: nobody is to command any more, and the host ends once the arm is safe.
     """
 
     def __init__(self, dead_man: DeadMan) -> None:
         self._dead_man = dead_man
         self._motion: GoalMotion | None = None
         self._heard = 0.0
-        self._leaving = False
+        self.leaving = False
         self._end_reached = False
         self._rested: float | None = None
         self.state = HostState.DISARMED
@@ -84,7 +87,7 @@ class Conduct:
 
     def leave(self, now: float) -> None:
         """Stops, and is over with that."""
-        self._leaving = True
+        self.leaving = True
         self.stop(now)
 
     def fail(self, fault: Fault, position: FloatArray, now: float) -> None:
@@ -108,9 +111,9 @@ class Conduct:
 
     def owner_gone(self, now: float) -> None:
         """The robot process has ended: nobody will command any more."""
-        if self._leaving:
+        if self.leaving:
             return
-        self._leaving = True
+        self.leaving = True
         if self.state is HostState.HOLDING:
             self._heard = now
         if self._motion is None:
@@ -154,7 +157,7 @@ class Conduct:
     @property
     def over(self) -> bool:
         """Whether the arm is safe and nobody is left who could ask for more."""
-        return self._leaving and self._end_reached
+        return self.leaving and self._end_reached
 
     def _heed_silence(self, now: float) -> None:
         assert self._motion is not None

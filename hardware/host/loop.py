@@ -50,6 +50,7 @@ class Loop:
         self._arm, self._robot, self._end, self._owner, self._clock = arm, robot, end, owner, clock
         self._conduct = Conduct(robot.dead_man)
         self._accepted = 0
+        self._spoke = clock.now()
         self._leave_asked = False
         self._speed = 1.0
         self._lateness, self._cycles, self._ages = Samples(), Samples(), Samples()
@@ -81,7 +82,10 @@ class Loop:
     def _cycle(self) -> None:
         self._hear()
         begun = self._clock.now()
+        silence, self._spoke = begun - self._spoke, begun
         if not self._conduct.disconnected:
+            if silence > self._robot.dead_man.stop_after:
+                self._check_watchdogs(silence)
             self._act(self._listen())
         self._cycles.add(self._clock.now() - begun)
         self._end.report(self._report())
@@ -99,6 +103,8 @@ class Loop:
             _log.error("%s", error)
             self._fail(Fault(FaultKind.COMMAND, f"the arm host was told nonsense ({error})"))
             return
+        if self._conduct.leaving:
+            return  # whoever sent these is gone, or has had the last word
         for index, order in enumerate(orders):
             # Of several waypoints that arrived at once only the newest counts.
             if isinstance(order, Follow) and any(isinstance(later, Follow) for later in orders[index + 1 :]):
@@ -150,7 +156,7 @@ class Loop:
             return self._conduct.state is HostState.RELEASED
         driven = self._arm.safe_stop("torque_off")
         if driven:
-            self._fail(Fault(FaultKind.SILENT, f"the torque of {', '.join(driven)} could not be switched off"))
+            self._fail(Fault(FaultKind.SERVO, f"the torque of {', '.join(driven)} could not be switched off"))
             return False
         self._conduct.release()
         return True
@@ -159,6 +165,12 @@ class Loop:
         """Takes over from hands that nobody will ask for any more, where the end state is to hold."""
         if self._conduct.state is HostState.RELEASED and self._robot.dead_man.end_state == "hold":
             self._torque_on(self._speed)
+
+    def _check_watchdogs(self, silence: float) -> None:
+        try:
+            self._arm.require_awake(silence)
+        except ArmFault as error:
+            self._fail(error.fault)
 
     def _listen(self) -> bool:
         """Reads the arm; whether every servo was heard."""

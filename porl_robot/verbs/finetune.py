@@ -33,6 +33,7 @@ from porl_robot.replay.buffer import ReplayBuffer
 from porl_robot.replay.log import read_log, repair_log
 from porl_robot.replay.writer import LogWriter
 from porl_robot.seeds import Stream, derive
+from porl_robot.uninterrupted import uninterrupted
 from porl_robot.verbs.attend import attended
 from porl_robot.verbs.build import ACTOR_HIDDEN, make_env, make_learner_config, make_method
 from porl_robot.verbs.inputs import require_inputs, require_log_fit, training_log
@@ -46,6 +47,11 @@ FINAL_EPISODES = 200
 
 def run(config: DictConfig) -> int:
     """Runs to `config.steps`, or to the reason why not."""
+    with ExitStack() as ending:
+        return _run(config, ending)
+
+
+def _run(config: DictConfig, ending: ExitStack) -> int:
     method = make_method(config)
     learner_config = make_learner_config(config)
     require_inputs(method, config)
@@ -68,6 +74,8 @@ def run(config: DictConfig) -> int:
         buffer = ReplayBuffer(config.steps, *spaces, learner_config.device, offline)
         start = starting_policy(method, given, env, config.seed, buffer)
         learner = Learner(method, learner_config, start, buffer, env.reward_bounds, config.seed, given, found)
+        # Once nobody attends to signals any more, they wait until everything is written.
+        opened.callback(lambda: ending.enter_context(uninterrupted()))
         operator = opened.enter_context(attended(config, env, opened.enter_context(teleoperated(config, env))))
         if config.resume is None:
             out, state, missed = new_out(config), RunState(), 0

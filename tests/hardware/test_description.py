@@ -80,6 +80,7 @@ def test_every_arm_we_ship_has_servos_that_we_know(path: Path) -> None:
         ({"model": "nowhere.xml"}, "robot.model 'nowhere.xml': no such file"),
         ({"dead_man": {"hold_after": 1.0}}, "dead_man: hold_after 1.0"),
         ({"dead_man": {"end_state": "fall"}}, "end_state 'fall'"),
+        ({"protocol": "dynamixel", "dead_man": {"stop_after": 3.0}}, "stop_after 3.0 is longer than the 2.54 s"),
         ({"gains": {"p": 1}}, "robot.gains: "),
     ],
 )

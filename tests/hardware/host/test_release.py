@@ -48,6 +48,19 @@ def released(client: MakeClient) -> Callable[[EndState], HostClient]:
     return start
 
 
+def test_a_joint_that_does_not_let_go_is_named(virtual: LaunchedArm, client: MakeClient) -> None:
+    host = client("hold")
+    host.torque_on(1.0)
+    virtual.tell("dead ids=3")
+    with pytest.raises(NotMoving):
+        host.release()
+    wait_until(lambda: host.report().fault is not None)
+    time.sleep(0.3)  # whatever the stop finds out
+    fault = host.report().fault
+    assert fault is not None and fault.cause == "the torque of elbow_flex could not be switched off"
+    assert "switch the supply off" in fault.remedy
+
+
 def test_a_released_arm_is_read_and_held_again_where_it_stands(
     virtual: LaunchedArm, released: Callable[[EndState], HostClient]
 ) -> None:

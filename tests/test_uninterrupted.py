@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from hardware.uninterrupted import uninterrupted
+from porl_robot.uninterrupted import uninterrupted
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -21,6 +21,12 @@ def test_a_signal_arrives_behind_the_block(number: int) -> None:
         assert finished and signal.getsignal(number) is signal.default_int_handler
     finally:
         signal.signal(number, before)
+
+
+def test_the_signals_of_a_pedal_are_dropped() -> None:
+    with uninterrupted():
+        signal.raise_signal(signal.SIGUSR1)
+        signal.raise_signal(signal.SIGUSR2)
 
 
 def test_an_error_of_the_block_is_what_one_hears_of() -> None:

@@ -7,10 +7,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Holds SIGINT and SIGTERM back until the block has ended. An error of the block goes before them.
+    """Holds signals that end a process back until the block has ended. An error of the block goes before them.
+
+    Those of a pedal, which end whatever does not listen for them, are dropped.
 
     Outside the main thread, where neither arrives, it does nothing.
     """
@@ -18,12 +22,13 @@ def uninterrupted() -> Iterator[None]:
         yield
         return
     held: list[int] = []
-    numbers = (signal.SIGINT, signal.SIGTERM)
+    numbers = (*_ENDING, signal.SIGUSR1, signal.SIGUSR2)
     before = [signal.signal(number, lambda arrived, _: held.append(arrived)) for number in numbers]
     try:
         yield
     finally:
         for number, handler in zip(numbers, before, strict=True):
             signal.signal(number, handler)
-    if held:
-        signal.raise_signal(held[0])
+    ending = [arrived for arrived in held if arrived in _ENDING]
+    if ending:
+        signal.raise_signal(ending[0])
