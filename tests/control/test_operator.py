@@ -83,6 +83,16 @@ def test_a_stop_between_two_steps_sends_nothing_more(env):
     np.testing.assert_array_equal(step_info(info).action, [0.0])
 
 
+def test_a_pause_between_two_steps_sends_nothing_more(env):
+    env.reset(seed=1)
+    env.step(STAY)
+    env.supervisor.press("p")
+    env.supervisor.script = {2: "p"}
+    _, _, _, truncated, info = env.step(np.ones(1))
+    assert env._command_sent is env._still and not truncated
+    np.testing.assert_array_equal(step_info(info).action, [0.0])
+
+
 def test_nothing_begins_after_a_stop(env):
     env.supervisor.press(" ")
     with pytest.raises(Halted, match=STOPPED_BY_OPERATOR):
