@@ -102,7 +102,7 @@ class Arm:
         before = tuple(self._torque)
         self.armed = True
         try:
-            goals = patiently(lambda: torque_on(self._bus, self._joints, self._robot.gains, self._robot.dead_man))
+            goals = torque_on(self._bus, self._joints, self._robot.gains, self._robot.dead_man)
         except BaseException as error:
             if not any(before):
                 self.safe_stop("torque_off")

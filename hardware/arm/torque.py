@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from hardware import insist
 from hardware.arm.joint import Joint
 from hardware.bus import Bus
 from hardware.description import WATCHDOG_UNIT, DeadMan, Gains
-from hardware.errors import HardwareError, OutOfRange
+from hardware.errors import OutOfRange
 
 _LEANING = 0.05
 """A joint may stand so far outside its calibrated range [rad], pressed against its stop, and is led back inside."""
@@ -32,12 +33,12 @@ def torque_on(bus: Bus, joints: Sequence[Joint], gains: Gains, dead_man: DeadMan
     """
     for joint in joints:
         _prepare(bus, joint, gains)
-    loose = {joint.id: _place(bus, joint) for joint in joints if not bus.read(joint.id, "torque_enable")}
+    loose = {joint.id: _place(bus, joint) for joint in joints if not insist.read(bus, joint.id, "torque_enable")}
     goals = {}
     for joint in joints:
         if joint.id in loose:
             _set(bus, joint, "goal_position", loose[joint.id])
-        goals[joint.id] = bus.read(joint.id, "goal_position")
+        goals[joint.id] = insist.read(bus, joint.id, "goal_position")
         _set(bus, joint, "torque_enable", 1)
     for joint in joints:
         if joint.servo.has_watchdog:
@@ -62,7 +63,7 @@ def _place(bus: Bus, joint: Joint) -> int:
     Raises:
         OutOfRange: that is farther away than a joint that leans on its stop.
     """
-    position = joint.radians(bus.read(joint.id, "present_position"))
+    position = joint.radians(insist.read(bus, joint.id, "present_position"))
     place = joint.ticks(position)
     outside = abs(position - joint.radians(place))
     if outside > _LEANING:
@@ -79,7 +80,7 @@ def _prepare(bus: Bus, joint: Joint, gains: Gains) -> None:
     wanted = {"position_p": gains.p, "position_i": gains.i, "position_d": gains.d}
     wanted |= dict.fromkeys(_OWN_PROFILE[joint.servo.protocol], 0)
     if "torque_limit" in joint.servo.registers:
-        wanted["torque_limit"] = bus.read(joint.id, "max_torque")
+        wanted["torque_limit"] = insist.read(bus, joint.id, "max_torque")
     if joint.servo.has_watchdog:
         wanted["bus_watchdog"] = 0
     for register, value in wanted.items():
@@ -88,9 +89,5 @@ def _prepare(bus: Bus, joint: Joint, gains: Gains) -> None:
 
 def _set(bus: Bus, joint: Joint, register: str, value: int) -> None:
     """Writes where it differs, and reads back."""
-    if bus.read(joint.id, register) == value:
-        return
-    bus.write(joint.id, register, value)
-    found = bus.read(joint.id, register)
-    if found != value:
-        raise HardwareError(f"{joint}: {register} stays {found}, {value} was written")
+    if insist.read(bus, joint.id, register) != value:
+        insist.write(bus, joint.id, register, value)

@@ -1,0 +1,68 @@
+"""Torque comes on where a joint stands, inside its range, or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from hardware.arm.joint import Joint
+from hardware.arm.torque import torque_on
+from hardware.bus import Bus
+from hardware.calibration import JointCalibration
+from hardware.clock import Clock
+from hardware.description import DeadMan, Gains
+from hardware.dynamixel_bus import DynamixelFamily
+from hardware.errors import OutOfRange
+from hardware.feetech_bus import FeetechFamily
+from hardware.servos import SERVOS
+from hardware.transport import Transport
+
+GAINS = Gains(16, 0, 32)
+LOWER, UPPER = 1000, 3000
+
+
+@pytest.fixture(params=["STS3215", "XL330-M288"])
+def servo(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def server(serve: Callable[..., Any], servo: str) -> Any:
+    return serve(dict.fromkeys((1, 2), SERVOS[servo]))
+
+
+@pytest.fixture
+def bus(server: Any, servo: str) -> Iterator[Bus]:
+    family = FeetechFamily() if servo == "STS3215" else DynamixelFamily(fast=True)
+    made = Bus(Transport(server.port, 1_000_000, Clock()), family, server.servos)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def joints(servo: str) -> list[Joint]:
+    ranges = JointCalibration(1, servo, "1", 0, LOWER, UPPER, 1, 0.0)
+    return [Joint(name, id, SERVOS[servo], ranges) for id, name in ((1, "pan"), (2, "lift"))]
+
+
+@pytest.mark.parametrize(("stands", "goal"), [(2000, 2000), (UPPER + 20, UPPER), (LOWER - 30, LOWER)])
+def test_a_joint_that_leans_on_its_stop_is_led_back_inside(
+    bus: Bus, server: Any, joints: list[Joint], stands: int, goal: int
+) -> None:
+    for id in (1, 2):
+        server.set(id, "present_position", stands)
+    assert torque_on(bus, joints, GAINS, DeadMan()) == {1: goal, 2: goal}
+    assert [server.get(id, "torque_enable") for id in (1, 2)] == [1, 1]
+
+
+@pytest.mark.parametrize("stands", [UPPER + 97, LOWER - 97])
+def test_no_torque_comes_on_where_a_joint_stands_outside_its_range(
+    bus: Bus, server: Any, joints: list[Joint], stands: int
+) -> None:
+    server.set(1, "present_position", 2000)
+    server.set(2, "present_position", stands)
+    with pytest.raises(OutOfRange, match=r"lift \(id 2\) stands 9 deg outside its calibrated range; move it inside"):
+        torque_on(bus, joints, GAINS, DeadMan())
+    assert [server.get(id, "torque_enable") for id in (1, 2)] == [0, 0]
