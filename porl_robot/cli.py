@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import logging
 import sys
@@ -15,6 +16,9 @@ APPS = ("demo", "collect", "pretrain", "import-policy", "finetune", "evaluate", 
 
 COMMANDS = ("log", "scan", "virtual-arm")
 """Verbs with arguments of their own."""
+
+_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
+"""What a disk is to blame for, not the program."""
 
 _VERBS = f"there are {', '.join((*APPS, *COMMANDS))}"
 
@@ -30,10 +34,19 @@ def run(arguments: list[str]) -> int:
         return 0
     if verb not in (*APPS, *COMMANDS):
         return _fail(f"porl-robot {verb}", f"no such verb; {_VERBS}", 2)
+    return _reported(verb, rest)
+
+
+def _reported(verb: str, rest: list[str]) -> int:
+    """Runs the verb; what went wrong becomes one line, unless the program is to blame."""
     try:
         return _run_verb(verb, rest)
     except UserError as error:
         return _fail(f"porl-robot {verb}", str(error), error.exit_code)
+    except OSError as error:
+        if error.filename is None or error.errno not in _UNWRITABLE:
+            raise
+        return _fail(f"porl-robot {verb}", f"{error.filename}: cannot be written ({error.strerror})", 1)
     except KeyboardInterrupt:
         return _fail(f"porl-robot {verb}", "interrupted", 1)
 

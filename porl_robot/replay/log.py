@@ -31,6 +31,9 @@ Int64 = npt.NDArray[np.int64]
 Bool = npt.NDArray[np.bool_]
 
 
+_NO_ORDER = "meta/episode_ends: does not increase"
+
+
 @dataclass(frozen=True, slots=True)
 class LogData:
     """All complete episodes of a log, in memory.
@@ -130,9 +133,11 @@ def read_log(run_dir: Path) -> LogData:
     """Every complete episode of the log in `run_dir`.
 
     Raises:
-        UserError: there is no readable log of this format.
+        UserError: there is no readable log of this format, or its episodes have no order.
     """
     segments, folded = _open(run_dir)
+    if len(folded.ends) and np.any(np.diff(folded.ends, prepend=0) <= 0):
+        raise UserError(f"{run_dir / LOG_NAME}: {_NO_ORDER}; expected an undamaged array: restore it from a copy")
     rows, finals = pending(segments, folded.rows, folded.spec)
     ends = episode_ends(rows)
     rows = rows[: ends[-1] if len(ends) else 0]
@@ -206,7 +211,7 @@ def verify_log(run_dir: Path) -> list[str]:
             problems.append(f"{name}: rows {expected} to {segment.first_row - 1} are missing")
         expected = max(expected, segment.first_row + len(segment.rows))
     if len(folded.ends) and np.any(np.diff(folded.ends, prepend=0) <= 0):
-        return [*problems, "meta/episode_ends: does not increase"]
+        return [*problems, _NO_ORDER]
     try:
         return problems + _data_problems(read_log(run_dir))
     except UserError as error:

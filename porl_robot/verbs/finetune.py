@@ -102,8 +102,7 @@ def _run(config: DictConfig, ending: ExitStack) -> int:
     terminal.note(_closing_line(summary))
     terminal.note(f"summary, policy and report: {out}")
     if tuning.interruption is not None:
-        if operator is not None:
-            terminal.note(f"to go on: porl-robot finetune resume={out}")
+        terminal.note(f"to go on: porl-robot finetune resume={out}")
         raise tuning.interruption  # a sweep ends with the run that was interrupted
     return 0 if tuning.stopped_because is None else 1
 
@@ -203,6 +202,7 @@ def _closing_line(summary: dict[str, Any]) -> str:
             "" if summary["bc_return_mean"] is None else f"mean return {summary['bc_return_mean']:.1f} at the start, "
         )
         return f"{start}mean return {summary['final_return_mean']:.1f} at the end"
-    start = "" if summary["bc_success"] is None else f"success {summary['bc_success']:.2f} at the start, "
+    start = "" if summary["bc_success"] is None else f"{summary['bc_success']:.3f} at the start, "
     low, high = summary["final_success_low"], summary["final_success_high"]
-    return f"{start}{summary['final_success']:.3f} at the end (95 % interval {low:.3f} to {high:.3f})"
+    end = f"success {start}{summary['final_success']:.3f} at the end (95 % interval {low:.3f} to {high:.3f})"
+    return end if summary["actor_updates"] else f"{end}; the actor was never updated: both are the same policy"

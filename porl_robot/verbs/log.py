@@ -17,7 +17,8 @@ class _Parser(argparse.ArgumentParser):
 
 
 def run(arguments: list[str]) -> int:
-    """`info` prints what the log holds, `verify` its problems (exit 1 if any), `repair` mends what a crash left."""
+    """`info` prints what the log holds, `verify` its problems (exit 1 if any), `repair` mends what a crash left
+    (exit 1 where problems remain)."""
     parser = _Parser("porl-robot log", description=__doc__)
     parser.add_argument("what", choices=("info", "verify", "repair"))
     parser.add_argument("path", type=Path, help="the out folder of a run")
@@ -33,4 +34,7 @@ def run(arguments: list[str]) -> int:
         print(f"{given.path}: {len(lines) or 'no'} {'problem' if len(lines) == 1 else 'problems'}")
         return 1 if lines else 0
     print(f"{given.path}: {'repaired' if lines else 'nothing to repair'}")
-    return 0
+    left = verify_log(given.path)
+    for line in left:
+        print(f"cannot be repaired: {line}")
+    return 1 if left else 0
