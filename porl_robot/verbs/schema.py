@@ -6,7 +6,7 @@ from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
-from omegaconf import MISSING
+from omegaconf import MISSING, OmegaConf
 
 from porl_robot.paths import data_dir
 
@@ -201,8 +201,9 @@ def register() -> None:
 def help_text(verb: str, purpose: str) -> str:
     """What `--help` prints: purpose, keys with defaults, and where nested keys are found."""
     lines = [f"porl-robot {verb} [group=option] [key=value] ...", "", purpose.strip(), "", "keys:"]
+    chosen = _chosen(verb)
     for each in fields(SCHEMAS[verb]):
-        lines.append(f"  {each.name:19} {_default(each):12} {each.metadata['help']}")
+        lines.append(f"  {each.name:19} {chosen.get(each.name) or _default(each):13} {each.metadata['help']}")
     folder = data_dir("configs")
     lines += ["", "groups (nested keys as in method.warm_up.steps=3000):"]
     for group in groups(verb):
@@ -221,6 +222,16 @@ def groups(verb: str) -> list[str]:
     """The groups whose keys `verb` takes."""
     own = [each.name for each in fields(SCHEMAS[verb]) if each.type == "Any"]
     return own + [start.rstrip(".") for start in PASSED_ON.get(verb, ())]
+
+
+def _chosen(verb: str) -> dict[str, str]:
+    """The option of each group that is taken where none is given."""
+    path = data_dir("configs") / f"{verb.replace('-', '_')}.yaml"
+    composed: Any = OmegaConf.to_container(OmegaConf.load(path))
+    listed = {
+        group: option for each in composed["defaults"] if isinstance(each, dict) for group, option in each.items()
+    }
+    return {group: "required" if option == MISSING else option or "" for group, option in listed.items()}
 
 
 def _default(key: Field[Any]) -> str:
