@@ -65,7 +65,7 @@ def described(hint: Any) -> str:
     if origin is Literal:
         return " or ".join(map(str, arguments))
     if origin in (tuple, list):
-        return f"a list as in [{'64, 64' if arguments[0] is int else 'one, other'}]"
+        return f"a list as in [{'1, 2' if arguments[0] is int else 'one, other'}]"
     if origin is Mapping:
         return "keys with values"
     return _WORDS.get(hint, "a node with _target_")

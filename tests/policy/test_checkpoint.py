@@ -207,7 +207,7 @@ def test_weights_in_double_precision_with_their_own_hash_are_refused(policy_of, 
 def test_interrupted_replacement_leaves_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "x.json"
     replace_file(path, b"old")
-    monkeypatch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError("no space")))
+    monkeypatch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError(28, "no space")))
     with pytest.raises(OSError, match="no space"):
         replace_file(path, b"new and longer")
     assert path.read_bytes() == b"old"

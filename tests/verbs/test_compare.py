@@ -238,7 +238,7 @@ def test_a_folder_that_holds_something_else_is_refused(cli, log):
         (["seeds=[1,2,1]"], "seeds=[1,2,1]: holds a value twice; expected seeds that differ"),
         (["seeds=[0,-1]"], "seeds=-1: expected a whole number of at least 0"),
         (["seeds=[0,abc]"], "seeds=[0,abc]: expected a list"),
-        (["seeds=3"], "seeds=3: expected a list as in [64, 64]"),
+        (["seeds=3"], "seeds=3: expected a list as in [1, 2]"),
         (["methods=porl,sac_naive"], "expected a list as in methods=[porl,sac_naive]"),
         (["methods=porl"], "methods=porl: expected a list as in [one, other]"),
         (["methods=[porl,sacc]"], "method=sacc: no such method; there are "),

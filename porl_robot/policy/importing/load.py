@@ -32,6 +32,12 @@ def load(place: str, declaration: Declaration) -> Raw:
             raise UserError(f"source={place}: expected package.module:attribute or path/to/file.py:attribute")
         return python.read(place)
     path = Path(place)
+    if path.is_dir():
+        raise UserError(
+            f"source={place}: is a folder, expected a file; a policy of pretrain or finetune needs no import"
+        )
+    if path.suffix == ".py" and path.is_file():
+        raise UserError(f"source={place}: name the callable in it, as in source={place}:act")
     if not path.is_file():
         raise UserError(f"source={place}: there is no such file; a callable is given as file.py:attribute")
     return _READERS[_kind_of(path) if kind == "auto" else kind](path, declaration)
