@@ -69,7 +69,6 @@ class FineTuning:
         self.stopped_because: str | None = None
         self.interruption: KeyboardInterrupt | Halted | None = None
         self._warned = False
-        self.before: tuple[EvaluationResult, EvaluationResult] | None = None
         self._clock = time.monotonic(), time.process_time()
         self._metrics_written = state.env_steps
         if not state.env_steps:
@@ -106,10 +105,14 @@ class FineTuning:
         return final
 
     def _measure_start(self, given: Policy) -> None:
-        """Measures `given` alone; where it is what acts at first, the first point of the curve is known with that."""
-        self.before = self._curve.alone(given)
+        """Measures `given` alone, once in a run.
+
+        Where it is what acts at first, the first point of the curve is known with that.
+        """
+        if self.state.start is None:
+            self.state.start = self._curve.alone(given)
         if self._method.behaviour is None and self._method.actor.source == "checkpoint" and not self.state.blocks:
-            self._curve.known(self._thread.newest(), self.before[0])
+            self._curve.known(self._thread.newest(), self.state.start[0])
 
     def _act(self) -> EvaluationResult | None:
         self._catch_up()

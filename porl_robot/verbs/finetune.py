@@ -95,7 +95,7 @@ def _run(config: DictConfig, ending: ExitStack) -> int:
         run_config = _sizes(config, env, out)
         tuning = FineTuning(env, evaluation_env, learner, log, metrics, run_config, state, terminal, missed)
         final = tuning.run(given)
-    summary = summarise(tuning, learner, run_config, final, tuning.before)
+    summary = summarise(tuning, learner, run_config, final)
     write_summary("finetune", out / "summary.json", summary)
     save_agent(_finetuned(learner.policy(), summary, start), given or start, learner, out)
     write_report(out, summary, read_metrics(out / METRICS_FILE))
@@ -164,11 +164,10 @@ def summarise(
     learner: Learner,
     config: RunConfig,
     final: EvaluationResult | None,
-    before: tuple[EvaluationResult, EvaluationResult] | None,
 ) -> dict[str, Any]:
     """What `summary.json` says; keys as in `porl_robot.analysis.summary`."""
     state, method = tuning.state, learner.method
-    start, sampled = before or (None, None)
+    start, sampled = state.start or (None, None)
     return {
         "method": method.name,
         "env": tuning.env_name,

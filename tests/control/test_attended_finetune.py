@@ -97,6 +97,22 @@ def test_a_fault_is_told_and_the_run_goes_on_only_when_resumed(robot, run_of, tm
     assert 0 < again.learner.actor_updates <= 200 - again.state.unfreeze_step
 
 
+def test_the_start_is_measured_once_however_often_a_run_is_taken_up(robot, run_of, tmp_path, policy_of):
+    given = policy_of()
+    run = run_of(tmp_path, env=robot, measured=robot)
+    when(run, robot, lambda state: state.env_steps == 130, " ")
+    run.tuning.run(given)
+    mode, sampled = run.state.start
+    assert mode.return_mean == run.state.curve[0]["return_mean"] and (mode.episodes, sampled.episodes) == (2, 2)
+    robot.supervisor, robot.taken = armed(), 0
+    again = run_of(tmp_path, env=robot, measured=robot, resume=True)
+    trained = []
+    robot.on_step = lambda taken: trained.append((taken, again.state.env_steps))
+    again.tuning.run(given)
+    assert again.state.start == newest_checkpoint(tmp_path).run.start == (mode, sampled)
+    assert trained[:2] == [(0, run.state.env_steps), (1, run.state.env_steps + 1)]
+
+
 @pytest.mark.parametrize("step", [130, 200])
 def test_finishing_waits_for_the_episode_and_leaves_the_rest_undone(robot, run_of, tmp_path, step):
     run = run_of(tmp_path, env=robot, measured=robot)
