@@ -45,7 +45,7 @@ class FineTuning:
     Args:
         learner: holds the policy to begin with; its buffer holds what `state` has counted.
         state: where to go on; fresh for a new run.
-        missed: steps at the end of `state` that the learner has not been granted updates for, after a crash.
+        missed: steps at the end of `state` whose updates were not done, after a crash or a stop.
     """
 
     def __init__(
@@ -246,12 +246,13 @@ class FineTuning:
             self._write_metrics()
 
     def _catch_up(self) -> None:
-        """After a crash: the updates that the steps since the checkpoint are worth, a fit among them."""
+        """The updates that a crash or a stop in real time left undone, a fit among them."""
         state, warm_up = self.state, self._method.warm_up
         for steps in range(state.env_steps - self._missed + 1, state.env_steps + 1):
             if steps - 1 == state.unfreeze_step and warm_up.fit is not None and state.refits == 0:
                 self._fit(min(steps - 1, len(self._learner.buffer)))
             self._grant(steps)
+            self._missed -= 1
         if state.unfreeze_step is None and warm_up.fit is None and state.env_steps >= warm_up.steps:
             self._unfreeze()
 
@@ -296,7 +297,7 @@ class FineTuning:
     def _checkpoint(self) -> None:
         self._log.flush()
         self._tick()
-        self.state.blocks = self._thread.blocks
+        self.state.blocks, self.state.owed = self._thread.blocks, self._thread.owed + self._missed
         save_checkpoint(self._config.out, self.state, self._learner)
 
     def _tick(self) -> None:

@@ -27,6 +27,7 @@ class RunState:
         next_check: environment steps at which the evidence for unfreezing is looked at next.
         refits: fits of the critic so far.
         blocks: blocks of updates the learner has done.
+        owed: newest steps whose updates a stop left undone.
         start: the given policy by its mode and by sampled actions, before any training; None until it was measured.
         curve: evaluations so far.
         interventions: training steps each safety filter changed.
@@ -43,6 +44,7 @@ class RunState:
     next_check: int = 0
     refits: int = 0
     blocks: int = 0
+    owed: int = 0
     start: tuple[EvaluationResult, EvaluationResult] | None = None
     curve: list[Evaluation] = field(default_factory=list)
     interventions: dict[str, int] = field(default_factory=dict)

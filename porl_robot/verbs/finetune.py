@@ -141,7 +141,7 @@ def starting_policy(method: Method, given: Policy | None, env: RobotEnv, seed: i
 
 
 def resume(out: Path, learner: Learner) -> tuple[RunState, int]:
-    """Puts the last checkpoint and the log back; returns where the run stands and the steps since the checkpoint.
+    """Puts the last checkpoint and the log back; returns where the run stands and the steps whose updates are missing.
 
     Raises:
         UserError: there is no checkpoint or no readable log.
@@ -155,7 +155,7 @@ def resume(out: Path, learner: Learner) -> tuple[RunState, int]:
             f"steps={learner.buffer.capacity}: {out} has {log.rows} steps already; expected at least those"
         )
     learner.buffer.extend(log)
-    missed = checkpoint.run.recount(log)
+    missed = checkpoint.run.recount(log) + checkpoint.run.owed
     return checkpoint.run, missed
 
 
