@@ -213,7 +213,7 @@ class FineTuning:
         state, warm_up = self.state, self._method.warm_up
         if keep_sampling(warm_up.evidence, state.next_check, state.pre_sample()):
             return
-        correlation = self._fit(len(self._learner.buffer))
+        correlation = self._fit(state.env_steps)
         lacking = missing_evidence(warm_up.evidence, state.pre_sample(), correlation)
         if lacking is None:
             self._unfreeze()
@@ -223,8 +223,9 @@ class FineTuning:
         else:
             self.stopped_because = lacking
 
-    def _fit(self, rows: int) -> float:
-        """Fits the critic to the first `rows` steps, half as long when repeated; returns its rank correlation."""
+    def _fit(self, steps: int) -> float:
+        """Fits the critic to the first `steps` steps, half as long when repeated; returns its rank correlation."""
+        rows = min(steps, len(self._learner.buffer))
         fit = self._method.warm_up.fit
         assert fit is not None
         updates = fit.updates if self.state.refits == 0 else fit.updates // 2
@@ -234,6 +235,7 @@ class FineTuning:
             self._thread.run_idle(partial(Learner.fit, rows=rows, fit=fit, updates=count))
             self._reporter.progress(self.state.env_steps, phase=f"critic fit {done + count}/{updates}")
         self.state.refits += 1
+        self.state.fit_step = steps
         correlation = self._thread.run_idle(lambda learner: learner.rank_correlation(rows))
         self._write_metrics(phase="fit", rank_correlation=correlation)
         self._reporter.note(f"critic fitted to {rows} steps, rank correlation with returns {correlation:.2f}")
@@ -249,8 +251,8 @@ class FineTuning:
         """The updates that a crash or a stop in real time left undone, a fit among them."""
         state, warm_up = self.state, self._method.warm_up
         for steps in range(state.env_steps - self._missed + 1, state.env_steps + 1):
-            if steps - 1 == state.unfreeze_step and warm_up.fit is not None and state.refits == 0:
-                self._fit(min(steps - 1, len(self._learner.buffer)))
+            if steps - 1 == state.unfreeze_step != state.fit_step and warm_up.fit is not None:
+                self._fit(steps - 1)
             self._grant(steps)
             self._missed -= 1
         if state.unfreeze_step is None and warm_up.fit is None and state.env_steps >= warm_up.steps:

@@ -25,7 +25,7 @@ class RunState:
             discard; None without a notion of success.
         unfreeze_step: environment steps before the actor's first update; None while it is frozen.
         next_check: environment steps at which the evidence for unfreezing is looked at next.
-        refits: fits of the critic so far.
+        refits: fits of the critic so far. fit_step: environment steps before the newest of them.
         blocks: blocks of updates the learner has done.
         owed: newest steps whose updates a stop left undone.
         start: the given policy by its mode and by sampled actions, before any training; None until it was measured.
@@ -43,6 +43,7 @@ class RunState:
     unfreeze_step: int | None = None
     next_check: int = 0
     refits: int = 0
+    fit_step: int | None = None
     blocks: int = 0
     owed: int = 0
     start: tuple[EvaluationResult, EvaluationResult] | None = None
