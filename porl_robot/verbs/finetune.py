@@ -97,7 +97,7 @@ def _run(config: DictConfig, ending: ExitStack) -> int:
         final = tuning.run(given)
     summary = summarise(tuning, learner, run_config, final)
     write_summary("finetune", out / "summary.json", summary)
-    save_agent(_finetuned(learner.policy(), summary, start), given or start, learner, out)
+    save_agent(_finetuned(learner.policy(), summary, start), learner, out)
     write_report(out, summary, read_metrics(out / METRICS_FILE))
     terminal.note(_closing_line(summary))
     terminal.note(f"summary, policy and report: {out}")
