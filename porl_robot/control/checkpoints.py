@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save
 from porl_robot.control.run_state import RunState
 from porl_robot.errors import UserError
 from porl_robot.files import replace_file
+from porl_robot.learner.agent_file import save_agent
 from porl_robot.learner.learner import Learner
 from porl_robot.learner.state import PRIORITIES
 from porl_robot.policy.checkpoint import save_policy
@@ -35,7 +36,7 @@ class Checkpoint:
 
 
 def save_checkpoint(out: Path, run: RunState, learner: Learner) -> None:
-    """Writes `out/checkpoints/<env_steps>`, replacing one of the same step."""
+    """Writes `out/checkpoints/<env_steps>`, replacing one of the same step. What acts can be loaded from it."""
     folder = out / FOLDER / f"{run.env_steps:09d}"
     temporary = folder.with_name(folder.name + ".new")
     shutil.rmtree(temporary, ignore_errors=True)
@@ -43,7 +44,10 @@ def save_checkpoint(out: Path, run: RunState, learner: Learner) -> None:
     tensors = {name: t.detach().cpu().contiguous().clone() for name, t in learner.state.tensors()}
     tensors["rng"] = learner.rng.get_state()
     replace_file(temporary / _LEARNER, save(tensors))
-    save_policy(learner.policy(), temporary)
+    if learner.method.behaviour is None:
+        save_policy(learner.policy(), temporary)
+    else:
+        save_agent(learner.policy(), learner, temporary)
     counters = {"critic_updates": learner.critic_updates, "actor_updates": learner.actor_updates}
     replace_file(temporary / _RUN, json.dumps({"run": run.to_json(), **counters}).encode())
     shutil.rmtree(folder, ignore_errors=True)

@@ -45,7 +45,7 @@ class FineTuning:
     Args:
         learner: holds the policy to begin with; its buffer holds what `state` has counted.
         state: where to go on; fresh for a new run.
-        missed: steps at the end of `state` that the learner has not been granted updates for, after a crash.
+        missed: steps at the end of `state` whose updates were not done, after a crash or a stop.
     """
 
     def __init__(
@@ -69,7 +69,6 @@ class FineTuning:
         self.stopped_because: str | None = None
         self.interruption: KeyboardInterrupt | Halted | None = None
         self._warned = False
-        self.before: tuple[EvaluationResult, EvaluationResult] | None = None
         self._clock = time.monotonic(), time.process_time()
         self._metrics_written = state.env_steps
         if not state.env_steps:
@@ -106,10 +105,14 @@ class FineTuning:
         return final
 
     def _measure_start(self, given: Policy) -> None:
-        """Measures `given` alone; where it is what acts at first, the first point of the curve is known with that."""
-        self.before = self._curve.alone(given)
+        """Measures `given` alone, once in a run.
+
+        Where it is what acts at first, the first point of the curve is known with that.
+        """
+        if self.state.start is None:
+            self.state.start = self._curve.alone(given)
         if self._method.behaviour is None and self._method.actor.source == "checkpoint" and not self.state.blocks:
-            self._curve.known(self._thread.newest(), self.before[0])
+            self._curve.known(self._thread.newest(), self.state.start[0])
 
     def _act(self) -> EvaluationResult | None:
         self._catch_up()
@@ -210,7 +213,7 @@ class FineTuning:
         state, warm_up = self.state, self._method.warm_up
         if keep_sampling(warm_up.evidence, state.next_check, state.pre_sample()):
             return
-        correlation = self._fit(len(self._learner.buffer))
+        correlation = self._fit(state.env_steps)
         lacking = missing_evidence(warm_up.evidence, state.pre_sample(), correlation)
         if lacking is None:
             self._unfreeze()
@@ -220,8 +223,9 @@ class FineTuning:
         else:
             self.stopped_because = lacking
 
-    def _fit(self, rows: int) -> float:
-        """Fits the critic to the first `rows` steps, half as long when repeated; returns its rank correlation."""
+    def _fit(self, steps: int) -> float:
+        """Fits the critic to the first `steps` steps, half as long when repeated; returns its rank correlation."""
+        rows = min(steps, len(self._learner.buffer))
         fit = self._method.warm_up.fit
         assert fit is not None
         updates = fit.updates if self.state.refits == 0 else fit.updates // 2
@@ -231,6 +235,7 @@ class FineTuning:
             self._thread.run_idle(partial(Learner.fit, rows=rows, fit=fit, updates=count))
             self._reporter.progress(self.state.env_steps, phase=f"critic fit {done + count}/{updates}")
         self.state.refits += 1
+        self.state.fit_step = steps
         correlation = self._thread.run_idle(lambda learner: learner.rank_correlation(rows))
         self._write_metrics(phase="fit", rank_correlation=correlation)
         self._reporter.note(f"critic fitted to {rows} steps, rank correlation with returns {correlation:.2f}")
@@ -243,12 +248,13 @@ class FineTuning:
             self._write_metrics()
 
     def _catch_up(self) -> None:
-        """After a crash: the updates that the steps since the checkpoint are worth, a fit among them."""
+        """The updates that a crash or a stop in real time left undone, a fit among them."""
         state, warm_up = self.state, self._method.warm_up
         for steps in range(state.env_steps - self._missed + 1, state.env_steps + 1):
-            if steps - 1 == state.unfreeze_step and warm_up.fit is not None and state.refits == 0:
-                self._fit(min(steps - 1, len(self._learner.buffer)))
+            if steps - 1 == state.unfreeze_step != state.fit_step and warm_up.fit is not None:
+                self._fit(steps - 1)
             self._grant(steps)
+            self._missed -= 1
         if state.unfreeze_step is None and warm_up.fit is None and state.env_steps >= warm_up.steps:
             self._unfreeze()
 
@@ -293,7 +299,7 @@ class FineTuning:
     def _checkpoint(self) -> None:
         self._log.flush()
         self._tick()
-        self.state.blocks = self._thread.blocks
+        self.state.blocks, self.state.owed = self._thread.blocks, self._thread.owed + self._missed
         save_checkpoint(self._config.out, self.state, self._learner)
 
     def _tick(self) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
 from porl_robot.analysis.statistics import Evaluation
+from porl_robot.control.evaluation import EvaluationResult
 from porl_robot.control.rollout import Transition
 from porl_robot.methods.warm_up import PreSample
 from porl_robot.replay.log import LogData
@@ -24,8 +25,10 @@ class RunState:
             discard; None without a notion of success.
         unfreeze_step: environment steps before the actor's first update; None while it is frozen.
         next_check: environment steps at which the evidence for unfreezing is looked at next.
-        refits: fits of the critic so far.
+        refits: fits of the critic so far. fit_step: environment steps before the newest of them.
         blocks: blocks of updates the learner has done.
+        owed: newest steps whose updates a stop left undone.
+        start: the given policy by its mode and by sampled actions, before any training; None until it was measured.
         curve: evaluations so far.
         interventions: training steps each safety filter changed.
         outcomes: of the finished training episodes, in order (1 success of the policy alone, 0 otherwise).
@@ -40,7 +43,10 @@ class RunState:
     unfreeze_step: int | None = None
     next_check: int = 0
     refits: int = 0
+    fit_step: int | None = None
     blocks: int = 0
+    owed: int = 0
+    start: tuple[EvaluationResult, EvaluationResult] | None = None
     curve: list[Evaluation] = field(default_factory=list)
     interventions: dict[str, int] = field(default_factory=dict)
     outcomes: list[float] = field(default_factory=list)
@@ -96,12 +102,16 @@ class RunState:
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        return asdict(self)
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> RunState:
         """The inverse of `to_json`."""
-        return cls(**data)
+        state = cls(**data)
+        if state.start is not None:
+            mode, sampled = data["start"]
+            state.start = EvaluationResult(**mode), EvaluationResult(**sampled)
+        return state
 
     def _count_outcome(self, success: bool | None, helped: bool) -> None:
         if success is None or self.successes is None or self.failures is None:

@@ -17,14 +17,19 @@ from porl_robot.policy.spec import Policy
 
 BEHAVIOUR = "behaviour.json"
 REFERENCE = "reference"
+_UPDATED = "actor_updated"
 
 
-def save_agent(policy: Policy, reference: Policy, learner: Learner, folder: Path) -> None:
-    """Writes `policy` and the learner's critics; for a composite, the reference and the rule as well."""
+def save_agent(policy: Policy, learner: Learner, folder: Path) -> None:
+    """Writes `policy` and the learner's critics; for a composite, the reference and the rule as well.
+
+    The rule says whether the actor was ever updated: until then another may act, see `Composite`.
+    """
     behaviour = learner.method.behaviour
     if behaviour is not None:
-        save_policy(reference, folder / REFERENCE)
-        replace_file(folder / BEHAVIOUR, json.dumps(asdict(behaviour)).encode())
+        save_policy(learner.reference_policy, folder / REFERENCE)
+        rule = {**asdict(behaviour), _UPDATED: learner.actor_updates > 0}
+        replace_file(folder / BEHAVIOUR, json.dumps(rule).encode())
     save_networks(learner, folder)
     save_policy(policy, folder)
 
@@ -41,8 +46,14 @@ def load_agent(folder: Path) -> tuple[Policy, Agent]:
     if not path.exists():
         return policy, runner
     try:
-        behaviour = Composite(**json.loads(path.read_text()))
+        rule = dict(json.loads(path.read_text()))
+        updated = rule.pop(_UPDATED)
+        behaviour = Composite(**rule)
     except (OSError, ValueError, TypeError) as error:
         raise UserError(f"policy {folder}: {BEHAVIOUR} is not a rule for acting ({error})") from error
+    except KeyError as error:
+        raise UserError(f"policy {folder}: {BEHAVIOUR} has no {_UPDATED}") from error
     reference = PolicyRunner(load_policy(folder / REFERENCE))
+    if not updated:
+        return policy, behaviour.beginner(runner, reference)
     return policy, behaviour.agent(runner, reference, load_networks(folder, policy))

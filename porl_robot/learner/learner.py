@@ -15,7 +15,6 @@ from porl_robot.learner.backend import update_function
 from porl_robot.learner.prioritised import Priorities
 from porl_robot.learner.state import LearnerState, Sizes, initial_state, restart_critics
 from porl_robot.learner.update import Coefficients, Losses, Metrics, Noise
-from porl_robot.methods.behaviours import ModeOf
 from porl_robot.methods.critics import action_values, spread
 from porl_robot.methods.method import Method
 from porl_robot.methods.networks import Networks, Shape
@@ -79,7 +78,8 @@ class Learner:
         found: networks of a checkpoint to begin with, by name.
 
     Attributes:
-        reference: the frozen policy, to act with. initialised: groups of parameters that no checkpoint gave.
+        reference_policy: the frozen policy. reference: the same, to act with.
+        initialised: groups of parameters that no checkpoint gave.
     """
 
     def __init__(
@@ -94,7 +94,8 @@ class Learner:
         found: Networks | None = None,
     ) -> None:
         self.method, self.config, self.buffer = method, config, buffer
-        self._spec, self.reference = policy.spec, PolicyRunner(reference or policy)
+        self._spec, self.reference_policy = policy.spec, reference or policy
+        self.reference = PolicyRunner(self.reference_policy)
         self._device = torch.device(config.device)
         self._members = method.critic.members or config.members
         if method.pairs_critics and self._members % 2:
@@ -105,7 +106,7 @@ class Learner:
         self.state: LearnerState
         self.state, self.initialised = initial_state(
             policy,
-            reference or policy,
+            self.reference_policy,
             Sizes(self._members, tuple(config.hidden), buffer.offline + buffer.capacity),
             method.temperature.initial or 1.0,
             start,
@@ -210,7 +211,7 @@ class Learner:
         if behaviour is None:
             return runner
         if not self.actor_updates:
-            return runner if behaviour.warm_up == "actor" else ModeOf(self.reference)
+            return behaviour.beginner(runner, self.reference)
         return behaviour.agent(runner, self.reference, self.state.networks)
 
     def weights(self, rows: int, step: int) -> dict[str, float]:

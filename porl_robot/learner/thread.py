@@ -67,6 +67,11 @@ class LearnerThread:
         """Blocks done, those before `version` included."""
         return self._base + self._limiter.done
 
+    @property
+    def owed(self) -> int:
+        """Blocks granted and not done."""
+        return self._limiter.granted - self._limiter.done
+
     def drain(self) -> None:
         """Waits until every granted block is done."""
         self._limiter.drain()

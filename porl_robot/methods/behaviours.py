@@ -44,6 +44,10 @@ class Composite:
         """Groups it needs beyond actor and critics."""
         return ("reference_value",) if self.reference_value == "returns" else ()
 
+    def beginner(self, actor: PolicyRunner, reference: PolicyRunner) -> Agent:
+        """Who acts until the actor takes its first update."""
+        return actor if self.warm_up == "actor" else ModeOf(reference)
+
     def agent(self, actor: PolicyRunner, reference: PolicyRunner, networks: Networks) -> Agent:
         """The two as one, with the networks as they are now."""
         own = "reference_value" if self.reference_value == "returns" else None

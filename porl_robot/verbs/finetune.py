@@ -95,9 +95,9 @@ def _run(config: DictConfig, ending: ExitStack) -> int:
         run_config = _sizes(config, env, out)
         tuning = FineTuning(env, evaluation_env, learner, log, metrics, run_config, state, terminal, missed)
         final = tuning.run(given)
-    summary = summarise(tuning, learner, run_config, final, tuning.before)
+    summary = summarise(tuning, learner, run_config, final)
     write_summary("finetune", out / "summary.json", summary)
-    save_agent(_finetuned(learner.policy(), summary, start), given or start, learner, out)
+    save_agent(_finetuned(learner.policy(), summary, start), learner, out)
     write_report(out, summary, read_metrics(out / METRICS_FILE))
     terminal.note(_closing_line(summary))
     terminal.note(f"summary, policy and report: {out}")
@@ -141,7 +141,7 @@ def starting_policy(method: Method, given: Policy | None, env: RobotEnv, seed: i
 
 
 def resume(out: Path, learner: Learner) -> tuple[RunState, int]:
-    """Puts the last checkpoint and the log back; returns where the run stands and the steps since the checkpoint.
+    """Puts the last checkpoint and the log back; returns where the run stands and the steps whose updates are missing.
 
     Raises:
         UserError: there is no checkpoint or no readable log.
@@ -155,7 +155,7 @@ def resume(out: Path, learner: Learner) -> tuple[RunState, int]:
             f"steps={learner.buffer.capacity}: {out} has {log.rows} steps already; expected at least those"
         )
     learner.buffer.extend(log)
-    missed = checkpoint.run.recount(log)
+    missed = checkpoint.run.recount(log) + checkpoint.run.owed
     return checkpoint.run, missed
 
 
@@ -164,11 +164,10 @@ def summarise(
     learner: Learner,
     config: RunConfig,
     final: EvaluationResult | None,
-    before: tuple[EvaluationResult, EvaluationResult] | None,
 ) -> dict[str, Any]:
     """What `summary.json` says; keys as in `porl_robot.analysis.summary`."""
     state, method = tuning.state, learner.method
-    start, sampled = before or (None, None)
+    start, sampled = state.start or (None, None)
     return {
         "method": method.name,
         "env": tuning.env_name,

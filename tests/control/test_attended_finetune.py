@@ -1,5 +1,7 @@
 """A fine-tuning run with an operator beside it: what waits for the end of an episode, and how the run ends."""
 
+import time
+
 import numpy as np
 import pytest
 
@@ -95,6 +97,48 @@ def test_a_fault_is_told_and_the_run_goes_on_only_when_resumed(robot, run_of, tm
     assert again.tuning.run().episodes == 3
     assert again.state.env_steps == read_log(tmp_path).rows == 200
     assert 0 < again.learner.actor_updates <= 200 - again.state.unfreeze_step
+
+
+def test_the_start_is_measured_once_however_often_a_run_is_taken_up(robot, run_of, tmp_path, policy_of):
+    given = policy_of()
+    run = run_of(tmp_path, env=robot, measured=robot)
+    when(run, robot, lambda state: state.env_steps == 130, " ")
+    run.tuning.run(given)
+    mode, sampled = run.state.start
+    assert mode.return_mean == run.state.curve[0]["return_mean"] and (mode.episodes, sampled.episodes) == (2, 2)
+    robot.supervisor, robot.taken = armed(), 0
+    again = run_of(tmp_path, env=robot, measured=robot, resume=True)
+    trained = []
+    robot.on_step = lambda taken: trained.append((taken, again.state.env_steps))
+    again.tuning.run(given)
+    assert again.state.start == newest_checkpoint(tmp_path).run.start == (mode, sampled)
+    assert trained[:2] == [(0, run.state.env_steps), (1, run.state.env_steps + 1)]
+
+
+def test_updates_that_a_stop_left_undone_are_made_up_for(robot, run_of, tmp_path, policy_of):
+    run = run_of(tmp_path, env=robot, measured=robot, eval_every=200)
+    block = run.learner.block
+
+    def slow(rows, step):
+        time.sleep(0.02)
+        return block(rows, step)
+
+    run.learner.block = slow
+    when(run, robot, lambda state: state.env_steps == 130, " ")
+    run.tuning.run()
+    stopped, owed = run.state.env_steps, run.state.owed
+    assert owed > 0 and owed + run.learner.actor_updates == stopped - run.state.unfreeze_step
+
+    robot.supervisor = armed()
+    again = run_of(tmp_path, env=robot, measured=robot, eval_every=200, resume=True)
+    when(again, robot, lambda state: True, " ")
+    again.tuning.run(policy_of())  # stopped while it measures, before it has caught up
+    assert (again.state.env_steps, again.state.owed) == (stopped, owed)
+
+    robot.supervisor = armed()
+    last = run_of(tmp_path, env=robot, measured=robot, eval_every=200, resume=True)
+    assert last.tuning.run().episodes == 3
+    assert (last.state.owed, last.learner.actor_updates) == (0, 200 - run.state.unfreeze_step)
 
 
 @pytest.mark.parametrize("step", [130, 200])

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from porl_robot.control.checkpoints import newest_checkpoint, restore_learner, save_checkpoint
+from porl_robot.control.evaluation import EvaluationResult
 from porl_robot.control.run_state import RunState
 from porl_robot.errors import UserError
 from porl_robot.policy.spec import Policy
@@ -135,6 +136,7 @@ def test_a_learner_of_other_sizes_is_refused(tmp_path, trained, learner_of, size
 def test_counters_are_plain_and_come_back():
     state = RunState(env_steps=7, successes=None, failures=None, interventions={"box": 2})
     state.outcomes.extend([1.0, 0.0])
+    state.start = EvaluationResult(2, None, -3.5), EvaluationResult(2, 1, -4.0, assisted=1)
     again = RunState.from_json(json.loads(json.dumps(state.to_json())))
     assert again == state and again.outcomes == [1.0, 0.0]
 

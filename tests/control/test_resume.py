@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from porl_robot.control.checkpoints import newest_checkpoint
 from porl_robot.errors import UserError
 from porl_robot.replay.log import LogData, read_log, verify_log
 
@@ -17,10 +18,11 @@ STEPS, EVERY = 200, 50
 CURVE = list(range(0, STEPS + 1, EVERY))
 
 
-def crashed(base, run_of, slider, method, step, within="acting"):
+def crashed(base, run_of, slider, method, step, within="acting", **given):
     """A whole run and its folder as it was before `step` of its training or evaluation env: what a crash leaves."""
     envs = {"acting": slider(), "measuring": slider()}
-    run = run_of(base / "whole", method, steps=STEPS, eval_every=EVERY, env=envs["acting"], measured=envs["measuring"])
+    given |= {"env": envs["acting"], "measured": envs["measuring"]}
+    run = run_of(base / "whole", method, steps=STEPS, eval_every=EVERY, **given)
 
     def on_step(taken):
         if taken == step:
@@ -32,8 +34,8 @@ def crashed(base, run_of, slider, method, step, within="acting"):
     return run
 
 
-def resumed(cut, run_of, method, steps=STEPS):
-    run = run_of(cut, method, steps=steps, eval_every=EVERY, resume=True)
+def resumed(cut, run_of, method, steps=STEPS, **given):
+    run = run_of(cut, method, steps=steps, eval_every=EVERY, resume=True, **given)
     run.result = run.tuning.run()
     return run
 
@@ -115,6 +117,19 @@ def test_a_run_goes_on_from_an_older_checkpoint_where_the_newest_is_damaged(tmp_
     assert run.state.env_steps == read_log(tmp_path / "cut").rows == STEPS
     assert run.learner.actor_updates == STEPS - run.state.unfreeze_step
     assert [point["env_steps"] for point in run.state.curve] == [0, 50, 150, 200]
+
+
+def test_a_repeated_fit_that_a_crash_lost_is_repeated(tmp_path, run_of, slider):
+    """The first fit lacks a success and is in the checkpoint of step 150; the second one and the unfreezing are not."""
+    evidence = "{successes: 2, failures: 0, rank_correlation: -1.0, enough_successes: 0}"
+    given = {"seed": 3, "overrides": ["method.warm_up.steps=110", f"method.warm_up.evidence={evidence}"]}
+    whole = crashed(tmp_path, run_of, slider, "porl_strict", 180, **given)
+    assert whole.state.refits == 2 and 150 < whole.state.unfreeze_step < 180
+    checkpoint = newest_checkpoint(tmp_path / "cut").run
+    assert (checkpoint.env_steps, checkpoint.refits, checkpoint.unfreeze_step) == (150, 1, None)
+    run = resumed(tmp_path / "cut", run_of, "porl_strict", **given)
+    assert (run.state.refits, run.state.unfreeze_step) == (2, whole.state.unfreeze_step)
+    assert run.learner.critic_updates == whole.learner.critic_updates
 
 
 def test_a_crash_during_an_evaluation_repeats_it(tmp_path, run_of, slider):
