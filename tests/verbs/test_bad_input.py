@@ -91,7 +91,7 @@ USAGE = [
     (["finetune", "-m", REACH, "method=glob(porl*)", "policy=x"], "cannot be swept over"),
     (["finetune", "-m", REACH, "method=sac_scratch", "method.target.discount=.9,2"], "target.discount 2 is outside"),
     (["finetune", "-m", REACH, "method=sac_scratch,bc"], "this one pre-trains; expected a fine-tuning method"),
-    (["finetune", "-m", REACH, "method=sac_scratch,porl"], "method=porl_anchored needs policy=FOLDER"),
+    (["finetune", "-m", REACH, "method=sac_scratch,porl"], "method=porl needs policy=FOLDER"),
     (["finetune", "-m", REACH, "method=sac_scratch", "learner.device=cpu,tpu"], "learner.device=tpu: is not here"),
     (["pretrain", "-m", REACH, "log=x", "method=porl,bc"], "method=porl: only fine-tunes; pretrain accepts bc, coil"),
     (["collect", "-m", "env=arm_reach,robosuite_door"], "env=robosuite_door: has no scripted demonstrator"),
