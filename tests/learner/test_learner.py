@@ -12,6 +12,7 @@ from porl_robot.methods.method import CriticTraining, Temperature
 from porl_robot.methods.schedules import Constant, Linear
 from porl_robot.methods.warm_up import Fit
 from porl_robot.policy.inference import PolicyRunner
+from porl_robot.policy.network import normalise
 from porl_robot.replay.buffer import ReplayBuffer
 
 FROZEN = ("actor", "reference", "temperature", "actor_moments", "temperature_moments")
@@ -100,6 +101,20 @@ def test_fit_learns_the_values_of_a_known_task(policy_of, method_of, config_of):
     learner = Learner(method_of(), config_of(), policy_of(), buffer, (-1.0, 0.0), 0)
     learner.fit(200, Fit(300, 3e-3, 0.1), 300)
     assert learner.diagnose(200)["q_mean"] == pytest.approx(-10.0, abs=0.3)
+
+
+def test_a_late_failure_is_fitted_to_the_same_least_value_as_an_early_one(policy_of, method_of, config_of):
+    """As marked after the first and after the last of 20 steps, the rest of the cost in the reward."""
+    buffer, rng = ReplayBuffer(200, 3, 2), np.random.default_rng(0)
+    early, late = np.eye(3)[:2]
+    for _ in range(100):
+        buffer.add(early, rng.uniform(-1, 1, 2), late, -20.0, True, False, False)
+        buffer.add(late, rng.uniform(-1, 1, 2), early, -1.0, True, False, False)
+    learner = Learner(method_of(), config_of(), policy_of(), buffer, (-1.0, 0.0), 0)
+    learner.fit(200, Fit(300, 3e-3, 0.1), 300)
+    observation = normalise(learner.state.networks["actor"], torch.tensor(np.stack([early, late]), dtype=torch.float32))
+    values = action_values(learner.state.networks["critics"], observation, torch.zeros(2, 2))
+    assert values.detach().numpy() == pytest.approx(-10.0, abs=0.3)
 
 
 def test_fit_without_a_finished_episode_keeps_its_critics_finite(policy_of, method_of, config_of):
