@@ -71,7 +71,7 @@ class ReplayBuffer:
         offline: a log whose transitions come first.
 
     Attributes:
-        value_bounds: smallest and largest return of the task, for what is read; its learner says.
+        value_bounds: smallest and largest return of the task; set by the learner.
     """
 
     value_bounds = (float("-inf"), float("inf"))
@@ -212,7 +212,7 @@ class ReplayBuffer:
         """Discounted return-to-go of every transition of the finished online episodes, shape (N,).
 
         Beyond a truncation the episode is taken to go on at its mean reward: exact for a task that costs -1 per step
-        and is never done, our default otherwise.
+        and is never done, our default otherwise. Like bootstrapped targets, no return leaves `value_bounds`.
         """
         episodes = range(self._offline_episodes, len(self._ends))
         returns = [self._episode_returns(episode, discount) for episode in episodes]
@@ -230,9 +230,9 @@ class ReplayBuffer:
         start = self._ends[episode - 1] if episode else 0
         rewards = self._reward(self._rows[start : self._ends[episode]]).cpu().numpy()
         value = 0.0 if self._outcomes[episode].terminated else float(rewards.mean()) / (1.0 - discount)
-        returns = np.empty_like(rewards)
+        returns, (low, high) = np.empty_like(rewards), self.value_bounds
         for i in range(len(rewards) - 1, -1, -1):
-            value = float(rewards[i]) + discount * value
+            value = min(max(float(rewards[i]) + discount * value, low), high)
             returns[i] = value
         return returns
 

@@ -7,6 +7,7 @@ from porl_robot.errors import UserError
 from porl_robot.learner.learner import Learner
 from porl_robot.methods.actor_losses import SoftActorCritic
 from porl_robot.methods.anchors import ModeDistance
+from porl_robot.methods.critic_losses import WithReferenceValue
 from porl_robot.methods.critics import action_values
 from porl_robot.methods.method import CriticTraining, Temperature
 from porl_robot.methods.schedules import Constant, Linear
@@ -79,6 +80,19 @@ def test_first_fit_begins_at_the_mean_return_later_ones_where_they_are(learner_o
         networks["critics"]["b_out"].fill_(5.0)
     learner.fit(60, still, 5)
     assert torch.equal(networks["critics"]["b_out"], torch.full((3, 1), 5.0))
+
+
+def test_returns_beyond_what_the_task_can_have_are_clipped_as_targets_are(policy_of, method_of, config_of):
+    """A log whose rewards are none of the task's: what fresh critics begin at and state values are fitted to."""
+    buffer = ReplayBuffer(40, 3, 2)
+    for row in range(40):
+        buffer.add(np.zeros(3), np.zeros(2), np.zeros(3), 7.0 if row < 10 else -30.0, row % 10 == 9, False)
+    fitted = method_of(critic_loss=WithReferenceValue())
+    learner = Learner(fitted, config_of(), policy_of(), buffer, (-1.0, 0.0), 0)
+    learner.fit(40, Fit(8, 0.0, 0.0), 8)
+    assert torch.equal(buffer.all(40).returns, torch.tensor([0.0] * 10 + [-10.0] * 30))
+    for group in ("critics", "targets", "reference_value"):
+        assert learner.state.networks[group]["b_out"].detach().numpy() == pytest.approx(-7.5)
 
 
 def test_fit_in_chunks_is_the_fit_in_one_go(learner_of):
