@@ -122,7 +122,8 @@ class Outcome:
 
     Attributes:
         reward: of this step.
-        terminated: the task ended itself (success or failure): drops the bootstrap.
+        terminated: the task ended itself (success or failure): drops the bootstrap. To a learner a failure is then
+            worth the smallest return of the task, whatever its reward (`ReplayBuffer`).
         truncated: the episode was cut by the task's own clock: keeps the bootstrap.
         success: None where the task has no notion of success, and where the episode is discarded.
         discarded: the operator wants the episode again; it does not count.
@@ -319,8 +320,8 @@ class RobotEnv(Supervised, gymnasium.Env[FloatArray, FloatArray]):
     def _judged(self, outcome: Outcome) -> Outcome:
         """The outcome with the operator's word on it, if there is one.
 
-        A marked failure costs at once what the rest of the episode could have cost: otherwise, where every step costs
-        something, being failed early would be worth more than succeeding late.
+        A marked failure is rewarded at once with the least that the rest of the episode could have brought, so that
+        undiscounted returns compare with those of episodes that failed to the end.
         """
         mark = None if self.supervisor is None else self.supervisor.mark()
         if mark is None or self.reward_bounds is None:

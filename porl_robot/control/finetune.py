@@ -190,6 +190,7 @@ class FineTuning:
             transition.reward,
             transition.terminated,
             transition.truncated,
+            transition.step.success,
         )
         self.state.count(transition)
 

@@ -123,6 +123,7 @@ class Learner:
             value_bounds=return_bounds(method.target.discount, reward_bounds),
             target_entropy=-float(policy.spec.action_size) if entropy is None else entropy,
         )
+        buffer.value_bounds = self._losses.value_bounds
         self._reward_bounds = reward_bounds
         self._update = update_function(config.backend)
         plan = method.replay

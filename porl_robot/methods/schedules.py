@@ -73,6 +73,8 @@ class Linear:
 class Performance:
     """A coefficient controlled by the returns of finished episodes (adaptive BC, arXiv 2210.13846, section 4).
 
+    For tasks whose smallest and largest reward are known; others raise ValueError.
+
     At every episode's end `c += steps * (-proportional * (target - average) + derivative * max(0, average - now))`,
     within [0, start], then `average` follows. Returns are put into [0, 1]: 0 the worst reward throughout, 1 the best;
     the rest of a terminated episode counts as best. Two changes of ours: `now` is smoothed, because with binary
@@ -98,6 +100,8 @@ class Performance:
         return False
 
     def __call__(self, progress: Progress) -> float:
+        if progress.reward_bounds is None:
+            raise ValueError("returns cannot be put into [0, 1]: the task's reward bounds are unknown")
         coefficient, longest = self.start, 0
         average = now = None
         for episode in progress.episodes:
@@ -112,8 +116,8 @@ class Performance:
         return coefficient
 
 
-def _score(episode: Outcome, longest: int, bounds: tuple[float, float] | None) -> float:
-    low, high = bounds or (0.0, 1.0)
+def _score(episode: Outcome, longest: int, bounds: tuple[float, float]) -> float:
+    low, high = bounds
     missing = longest - episode.steps if episode.terminated else 0
     earned = episode.total - low * episode.steps + (high - low) * missing
     return earned / ((high - low) * (episode.steps + missing))

@@ -62,11 +62,19 @@ class ReplayBuffer:
     Written by one thread while another samples rows below a count it was given: rows once written never change, but
     for the returns, which belong to the thread that samples.
 
+    A failure that ends its episode gets the smallest return of the task in place of its reward, at whatever step it
+    comes: observations have no clock, and an undiscounted rest would make a late failure worth more than a time-out.
+
     Args:
         capacity: rows; a run knows how many it will need.
         observation_size, action_size: D and A.
         offline: a log whose transitions come first.
+
+    Attributes:
+        value_bounds: smallest and largest return of the task; set by the learner.
     """
+
+    value_bounds = (float("-inf"), float("inf"))
 
     def __init__(
         self,
@@ -78,7 +86,7 @@ class ReplayBuffer:
     ) -> None:
         self._observation, self._action = observation_size, action_size
         self._capacity = capacity
-        width = 2 * observation_size + action_size + 4
+        width = 2 * observation_size + action_size + 5
         self._rows = torch.zeros((offline.rows if offline else 0) + capacity, width, device=device)
         self._ends: list[int] = []
         self._outcomes: list[Outcome] = []
@@ -114,6 +122,7 @@ class ReplayBuffer:
         reward: float,
         terminated: bool,
         truncated: bool,
+        success: bool | None = None,
     ) -> None:
         """Appends one transition; one whose next observation is not finite is left out, as nothing follows from it.
 
@@ -121,7 +130,8 @@ class ReplayBuffer:
             IndexError: the buffer is full.
         """
         if np.isfinite(next_observation).all():
-            tail = (reward, 0.0 if terminated else 1.0, self._begun, _UNKNOWN_RETURN)
+            failed = terminated and success is not None and not success
+            tail = (reward, 0.0 if terminated else 1.0, self._begun, _UNKNOWN_RETURN, failed)
             row = np.concatenate([observation, action, next_observation, tail], dtype=np.float32)
             self._rows[self._size] = torch.from_numpy(row)
             self._size += 1
@@ -136,7 +146,8 @@ class ReplayBuffer:
         known = np.isfinite(next_observation).all(1)
         episode = self._begun + np.repeat(np.arange(log.episodes), np.diff(log.episode_ends, prepend=0))
         unknown = np.full(log.rows, _UNKNOWN_RETURN)
-        tail = np.stack([log.reward, ~log.terminated, episode, unknown], axis=1)
+        failed = log.terminated & (log.success == 0)
+        tail = np.stack([log.reward, ~log.terminated, episode, unknown, failed], axis=1)
         rows = np.concatenate([log.observation, log.action, next_observation, tail], axis=1, dtype=np.float32)
         rows = rows[known]
         self._rows[self._size : self._size + len(rows)] = torch.from_numpy(rows)
@@ -153,7 +164,7 @@ class ReplayBuffer:
         does, and at online row `rows`, beyond which nothing is known yet.
         """
         found = self._rows.index_select(0, indices)
-        reward, following = self._column(found, 0), found
+        reward, following = self._reward(found), found
         factor = discount * self._column(found, 1)
         alive = self._column(found, 1)
         last = self.offline + rows - 1
@@ -161,7 +172,7 @@ class ReplayBuffer:
             later = self._rows.index_select(0, (indices + step).clamp(max=last))
             same = (self._column(later, 2) == self._column(found, 2)) & (indices + step <= last)
             alive = alive * same
-            reward = reward + alive * discount**step * self._column(later, 0)
+            reward = reward + alive * discount**step * self._reward(later)
             factor = torch.where(alive > 0, discount ** (step + 1) * self._column(later, 1), factor)
             following = torch.where(alive[:, None] > 0, later, following)
             alive = alive * self._column(later, 1)
@@ -194,14 +205,14 @@ class ReplayBuffer:
             episode = self._with_returns
             start = self._ends[episode - 1] if episode else 0
             returns = torch.from_numpy(self._episode_returns(episode, discount))
-            self._rows[start : self._ends[episode], -1] = returns.to(self._rows.device)
+            self._column(self._rows[start : self._ends[episode]], 3).copy_(returns)
             self._with_returns += 1
 
     def returns(self, discount: float) -> npt.NDArray[np.float32]:
         """Discounted return-to-go of every transition of the finished online episodes, shape (N,).
 
         Beyond a truncation the episode is taken to go on at its mean reward: exact for a task that costs -1 per step
-        and is never done, our default otherwise.
+        and is never done, our default otherwise. Like bootstrapped targets, no return leaves `value_bounds`.
         """
         episodes = range(self._offline_episodes, len(self._ends))
         returns = [self._episode_returns(episode, discount) for episode in episodes]
@@ -217,20 +228,24 @@ class ReplayBuffer:
 
     def _episode_returns(self, episode: int, discount: float) -> npt.NDArray[np.float32]:
         start = self._ends[episode - 1] if episode else 0
-        rewards = self._rows[start : self._ends[episode], -4].cpu().numpy()
+        rewards = self._reward(self._rows[start : self._ends[episode]]).cpu().numpy()
         value = 0.0 if self._outcomes[episode].terminated else float(rewards.mean()) / (1.0 - discount)
-        returns = np.empty_like(rewards)
+        returns, (low, high) = np.empty_like(rewards), self.value_bounds
         for i in range(len(rewards) - 1, -1, -1):
-            value = float(rewards[i]) + discount * value
+            value = min(max(float(rewards[i]) + discount * value, low), high)
             returns[i] = value
         return returns
 
     def _end_episode(self, end: int, terminated: bool) -> None:
         start = self._ends[-1] if self._ends else 0
         if end > start:
-            total = float(self._rows[start:end, -4].sum())
+            total = float(self._column(self._rows[start:end], 0).sum())
             self._outcomes.append(Outcome(end - start, total, terminated))
             self._ends.append(end)
+
+    def _reward(self, rows: Tensor) -> Tensor:
+        reward, worst = self._column(rows, 0), self.value_bounds[0]
+        return reward if worst == float("-inf") else reward.masked_fill(self._column(rows, 4) > 0, worst)
 
     def _column(self, rows: Tensor, index: int) -> Tensor:
         return rows[:, 2 * self._observation + self._action + index]

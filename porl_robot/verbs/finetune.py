@@ -26,6 +26,7 @@ from porl_robot.learner.learner import Learner
 from porl_robot.learner.networks_file import load_networks
 from porl_robot.methods.explorers import GuideThenLearner
 from porl_robot.methods.method import Method
+from porl_robot.methods.schedules import Performance
 from porl_robot.policy.checkpoint import load_policy
 from porl_robot.policy.network import random_policy, with_constant_std
 from porl_robot.policy.spec import Policy, PolicySpec, require_fit
@@ -64,10 +65,9 @@ def _run(config: DictConfig, ending: ExitStack) -> int:
         env = opened.enter_context(closing(make_env(config)))
         # There is one arm: it is evaluated between its training episodes.
         evaluation_env = env if env.real_time else opened.enter_context(closing(make_env(config)))
+        _require_judgement(method, env)
         if given is not None:
             require_fit(given, env, config.policy)
-        if isinstance(method.explorer, GuideThenLearner) and not env.has_success:
-            raise UsageError(f"method={method.name} hands over by success, which {env.name} does not tell; take porl")
         if offline is not None:
             require_log_fit(offline, env)
         spaces = int(env.observation_space.shape[0]), int(env.action_space.shape[0])
@@ -105,6 +105,22 @@ def _run(config: DictConfig, ending: ExitStack) -> int:
         terminal.note(f"to go on: porl-robot finetune resume={out}")
         raise tuning.interruption  # a sweep ends with the run that was interrupted
     return 0 if tuning.stopped_because is None else 1
+
+
+def _require_judgement(method: Method, env: RobotEnv) -> None:
+    """Refuses a method that goes by what the task does not say of its episodes.
+
+    Raises:
+        UsageError: names it.
+    """
+    if isinstance(method.explorer, GuideThenLearner) and not env.has_success:
+        raise UsageError(f"method={method.name} hands over by success, which {env.name} does not tell; take porl")
+    controlled = any(isinstance(schedule, Performance) for schedule in method.actor_loss.schedules.values())
+    if controlled and env.reward_bounds is None:
+        raise UsageError(
+            f"method={method.name} follows returns between the worst and the best, but {env.name} does not tell "
+            "its smallest and largest reward; take td3_bc"
+        )
 
 
 def _sizes(config: DictConfig, env: RobotEnv, out: Path) -> RunConfig:

@@ -182,3 +182,19 @@ def test_marked_episodes_count_and_discarded_ones_do_not(robot, run_of, tmp_path
     again = run_of(tmp_path, steps=100, resume=True)
     assert (again.state.successes, again.state.outcomes) == (1, run.state.outcomes)
     assert len(again.learner.buffer) == 100  # what a discarded episode showed of the world is true all the same
+
+
+@pytest.mark.parametrize("frame", [2, 19])
+def test_a_marked_failure_is_worth_the_least_there_is_whenever_it_is_marked(robot, run_of, tmp_path, frame):
+    """With the last step of the episode too, where what the rest could have cost is the cost of one step."""
+    run = run_of(tmp_path, env=robot, measured=robot, steps=100)
+    robot._reachable = False
+    when(run, robot, lambda state: state.env_steps == frame, "f")
+    run.tuning.run()
+    discount = run.learner.method.target.discount
+    assert sum(read_log(tmp_path).reward[: frame + 1]) == -robot.horizon
+    for learner in (run.learner, run_of(tmp_path, steps=100, resume=True).learner):
+        batch = learner.buffer.all(frame + 1)
+        assert batch.discount[frame] == 0.0
+        assert batch.reward[frame].item() == pytest.approx(-1.0 / (1.0 - discount))
+        np.testing.assert_allclose(learner.buffer.returns(discount)[: frame + 1], -1.0 / (1.0 - discount), rtol=1e-5)

@@ -7,11 +7,13 @@ from porl_robot.errors import UserError
 from porl_robot.learner.learner import Learner
 from porl_robot.methods.actor_losses import SoftActorCritic
 from porl_robot.methods.anchors import ModeDistance
+from porl_robot.methods.critic_losses import WithReferenceValue
 from porl_robot.methods.critics import action_values
 from porl_robot.methods.method import CriticTraining, Temperature
 from porl_robot.methods.schedules import Constant, Linear
 from porl_robot.methods.warm_up import Fit
 from porl_robot.policy.inference import PolicyRunner
+from porl_robot.policy.network import normalise
 from porl_robot.replay.buffer import ReplayBuffer
 
 FROZEN = ("actor", "reference", "temperature", "actor_moments", "temperature_moments")
@@ -80,6 +82,19 @@ def test_first_fit_begins_at_the_mean_return_later_ones_where_they_are(learner_o
     assert torch.equal(networks["critics"]["b_out"], torch.full((3, 1), 5.0))
 
 
+def test_returns_beyond_what_the_task_can_have_are_clipped_as_targets_are(policy_of, method_of, config_of):
+    """A log whose rewards are none of the task's: what fresh critics begin at and state values are fitted to."""
+    buffer = ReplayBuffer(40, 3, 2)
+    for row in range(40):
+        buffer.add(np.zeros(3), np.zeros(2), np.zeros(3), 7.0 if row < 10 else -30.0, row % 10 == 9, False)
+    fitted = method_of(critic_loss=WithReferenceValue())
+    learner = Learner(fitted, config_of(), policy_of(), buffer, (-1.0, 0.0), 0)
+    learner.fit(40, Fit(8, 0.0, 0.0), 8)
+    assert torch.equal(buffer.all(40).returns, torch.tensor([0.0] * 10 + [-10.0] * 30))
+    for group in ("critics", "targets", "reference_value"):
+        assert learner.state.networks[group]["b_out"].detach().numpy() == pytest.approx(-7.5)
+
+
 def test_fit_in_chunks_is_the_fit_in_one_go(learner_of):
     """As long as the chunks are whole blocks of the fit: the random stream is drawn block by block."""
     whole, chunks = learner_of(), learner_of()
@@ -100,6 +115,20 @@ def test_fit_learns_the_values_of_a_known_task(policy_of, method_of, config_of):
     learner = Learner(method_of(), config_of(), policy_of(), buffer, (-1.0, 0.0), 0)
     learner.fit(200, Fit(300, 3e-3, 0.1), 300)
     assert learner.diagnose(200)["q_mean"] == pytest.approx(-10.0, abs=0.3)
+
+
+def test_a_late_failure_is_fitted_to_the_same_least_value_as_an_early_one(policy_of, method_of, config_of):
+    """As marked after the first and after the last of 20 steps, the rest of the cost in the reward."""
+    buffer, rng = ReplayBuffer(200, 3, 2), np.random.default_rng(0)
+    early, late = np.eye(3)[:2]
+    for _ in range(100):
+        buffer.add(early, rng.uniform(-1, 1, 2), late, -20.0, True, False, False)
+        buffer.add(late, rng.uniform(-1, 1, 2), early, -1.0, True, False, False)
+    learner = Learner(method_of(), config_of(), policy_of(), buffer, (-1.0, 0.0), 0)
+    learner.fit(200, Fit(300, 3e-3, 0.1), 300)
+    observation = normalise(learner.state.networks["actor"], torch.tensor(np.stack([early, late]), dtype=torch.float32))
+    values = action_values(learner.state.networks["critics"], observation, torch.zeros(2, 2))
+    assert values.detach().numpy() == pytest.approx(-10.0, abs=0.3)
 
 
 def test_fit_without_a_finished_episode_keeps_its_critics_finite(policy_of, method_of, config_of):

@@ -72,13 +72,17 @@ def test_it_equals_the_recurrence():
 
 @pytest.mark.parametrize(("bounds", "good", "bad"), [
     ((0.0, 1.0), Outcome(10, 10.0, False), Outcome(10, 0.0, False)),
-    (None, Outcome(10, 10.0, False), Outcome(10, 0.0, False)),
     ((-2.0, 3.0), Outcome(10, 30.0, False), Outcome(10, -20.0, False)),
 ])  # fmt: skip
 def test_the_scale_of_the_reward_does_not_matter(bounds, good, bad):
     pattern = binary(0.6, 60, 3)
     same = [good if each is SUCCESS else bad for each in pattern]
     assert coefficient(same, bounds) == pytest.approx(coefficient(pattern))
+
+
+def test_returns_of_unknown_scale_are_refused():
+    with pytest.raises(ValueError, match="reward bounds are unknown"):
+        coefficient([SUCCESS], bounds=None)
 
 
 def test_it_never_leaves_its_range():

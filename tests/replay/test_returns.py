@@ -1,6 +1,7 @@
 """Discounted returns of finished episodes."""
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -43,3 +44,20 @@ def test_returns_are_filled_in_once_their_episode_is_granted():
         returns = buffer.all(7).returns
         np.testing.assert_allclose(returns[:known], expected[:known], rtol=1e-4, atol=1e-5)
         assert torch.isneginf(returns[known:]).all()
+
+
+@pytest.mark.parametrize("n", [1, 3])
+@pytest.mark.parametrize("success", [None, False, True])
+def test_only_a_failure_that_ends_its_episode_is_worth_the_least(success, n):
+    buffer, nothing = ReplayBuffer(10, 1, 1), np.zeros(1)
+    buffer.value_bounds = (-10.0, 0.0)
+    for frame in range(3):
+        buffer.add(nothing, nothing, nothing, -1.0, frame == 2, False, success)
+    buffer.add(nothing, nothing, nothing, -1.0, False, True, success)
+    expected = [-10.0, -10.0, -10.0] if success is False else [-2.71, -1.9, -1.0]
+    np.testing.assert_allclose(buffer.returns(0.9), [*expected, -10.0], rtol=1e-5)
+    batch = buffer.gather(torch.arange(4), 4, (4,), 0.9, n)
+    alone = np.array([expected[2] if frame == 2 else -1.0 for frame in range(3)])
+    ahead = [sum(0.9**k * reward for k, reward in enumerate(alone[frame : frame + n])) for frame in range(3)]
+    np.testing.assert_allclose(batch.reward, [*ahead, -1.0], rtol=1e-5)
+    assert buffer.outcomes(4)[0].total == -3.0

@@ -223,6 +223,17 @@ def test_a_log_of_another_task_is_refused(cli, tmp_path, log, verb):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(("method", "named"), [
+    ("adaptive_bc", ["smallest and largest reward", "take td3_bc"]),
+    ("jsrl", ["success", "take porl"]),
+])  # fmt: skip
+def test_a_method_that_goes_by_what_the_task_does_not_tell_is_refused(cli, tmp_path, pretrained, log, method, named):
+    task, out = ["env=gymnasium", "env.id=Pendulum-v1"], tmp_path / "out"
+    given = [f"policy={pretrained(PRESETS[method].get('pretraining', 'bc'))}", f"log={log}", f"method={method}"]
+    assert_refused(cli("finetune", *task, *given, *SHORT, f"out={out}"), "gymnasium/Pendulum-v1", *named)
+    assert not out.exists()
+
+
 def test_pairs_of_critics_are_even(cli, tmp_path, pretrained, log):
     given = [REACH, "method=off2on", f"policy={pretrained('cql')}", f"log={log}", "method.critic.members=5"]
     assert_refused(cli("finetune", *given, *SHORT, f"out={tmp_path / 'out'}"), "pairs its critics", "5")
