@@ -11,10 +11,11 @@ _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
-def uninterrupted() -> Iterator[None]:
+def uninterrupted(forget: bool = False) -> Iterator[None]:
     """Holds signals that end a process back until the block has ended. An error of the block goes before them.
 
-    Those of a pedal, which end whatever does not listen for them, are dropped.
+    Those of a pedal, which end whatever does not listen for them, are dropped, and with `forget` all: for the way out
+    of a program that is being ended already.
 
     Outside the main thread, where neither arrives, it does nothing.
     """
@@ -30,5 +31,5 @@ def uninterrupted() -> Iterator[None]:
         for number, handler in zip(numbers, before, strict=True):
             signal.signal(number, handler)
     ending = [arrived for arrived in held if arrived in _ENDING]
-    if ending:
+    if ending and not forget:
         signal.raise_signal(ending[0])

@@ -23,9 +23,10 @@ def test_a_signal_arrives_behind_the_block(number: int) -> None:
         signal.signal(number, before)
 
 
-def test_the_signals_of_a_pedal_are_dropped() -> None:
-    with uninterrupted():
-        signal.raise_signal(signal.SIGUSR1)
+@pytest.mark.parametrize(("number", "forget"), [(signal.SIGUSR1, False), (signal.SIGINT, True), (signal.SIGTERM, True)])
+def test_the_signals_of_a_pedal_are_dropped_and_all_on_the_way_out(number: int, forget: bool) -> None:
+    with uninterrupted(forget):
+        signal.raise_signal(number)
         signal.raise_signal(signal.SIGUSR2)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 
@@ -28,6 +29,7 @@ from porl_robot.replay.record import Phase
 from porl_robot.replay.writer import LogWriter
 from porl_robot.seeds import Stream, derive
 from porl_robot.supervision import Halted
+from porl_robot.uninterrupted import uninterrupted
 
 EXPLOITED = 0.8
 """Distance of the modes from the start beyond which critics were wrong in every collapse we saw (docs/methods.md)."""
@@ -86,13 +88,14 @@ class FineTuning:
             LearnerError: the learner died. LogError: the log can no longer be written. UserError: the learner diverged.
         """
         final = None
-        with self._log:
+        with self._log, ExitStack() as ending:
             self._thread.start()
             try:
                 if given is not None:
                     self._measure_start(given)
                 final = self._act()
             except (KeyboardInterrupt, Halted) as interruption:
+                ending.enter_context(uninterrupted(forget=True))
                 self.interruption = interruption
                 self.stopped_because = str(interruption) or STOPPED_BY_OPERATOR
                 if not self._env.real_time:
@@ -287,7 +290,8 @@ class FineTuning:
             weights = learner.weights(len(learner.buffer), state.env_steps - (state.unfreeze_step or 0))
             values |= {f"coefficient/{name}": value for name, value in weights.items()}
         phase = phase or ("pre_sample" if frozen else "online")
-        if values.get("anchor_distance", 0.0) > EXPLOITED and not self._warned:
+        cloned = self._method.actor.source == "checkpoint"
+        if cloned and values.get("anchor_distance", 0.0) > EXPLOITED and not self._warned:
             self._warned = True
             distance = values["anchor_distance"]
             self._reporter.note(
