@@ -225,9 +225,8 @@ def test_a_damaged_reply_on_an_echoing_line_is_not_waited_for(bus: Bus, server: 
     assert bus.statistics.checksum_errors >= 4 and bus.statistics.timeouts == 0
 
 
-def test_a_refusal_is_not_the_echo_of_a_ping(bus: Bus, server: Any, protocol: str) -> None:
-    if protocol == "feetech":
-        pytest.skip("its servos refuse nothing")
+@pytest.mark.parametrize("protocol", ["dynamixel"])
+def test_a_refusal_is_not_the_echo_of_a_ping(bus: Bus, server: Any) -> None:
     bus.write(1, "goal_position", 5)
     bus.ping(1)
     status = dynamixel.encode_status(1, dynamixel.Error.RESULT)
