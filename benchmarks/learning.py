@@ -3,7 +3,7 @@
 Every seed runs the whole pipeline on its own: its own demonstrations, its own cloned policy, its own run. Seeds 0-99
 are for tuning; the default ones here were never tuned on. Finished runs are kept under --runs and not repeated.
 
-    python benchmarks/learning.py [--tasks arm_lift ...] [--seeds 201 202 203] [--jobs 2]
+    python benchmarks/learning.py [--tasks arm_lift ...] [--seeds 204 205 206] [--jobs 2]
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ def main() -> None:
     """Runs everything and writes `benchmarks/results/learning.json`."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tasks", nargs="+", default=list(TASKS), choices=TASKS)
-    parser.add_argument("--seeds", nargs="+", type=int, default=[201, 202, 203])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[204, 205, 206])
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--runs", type=Path, default=Path("runs/benchmark"))
     given = parser.parse_args()

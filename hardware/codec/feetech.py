@@ -70,8 +70,9 @@ def is_spliced(frame: Frame, counts: Collection[int]) -> bool:
     """
     body = bytes((frame.code,)) + frame.parameters
     at = body.find(_HEADER)
-    while 0 <= at < len(body) - 3:
-        if body[at + 3] - 2 in counts:
+    while at >= 0:
+        # A header at the very end is that of the next as well: no register of these servos reads 0xFFFF.
+        if at >= len(body) - 3 or body[at + 3] - 2 in counts:
             return True
         at = body.find(_HEADER, at + 1)
     return False

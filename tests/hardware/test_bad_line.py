@@ -213,7 +213,8 @@ def test_a_reading_is_as_old_as_its_own_reply(bus: Bus, server: Any, protocol: s
 def test_a_damaged_reply_on_an_echoing_line_is_not_waited_for(bus: Bus, server: Any, protocol: str) -> None:
     def damage(request: bytes, replies: list[bytes]) -> Pieces:
         data = bytearray(b"".join(replies))
-        data[-4:-3] = bytes((data[-4] ^ 0x10,)) if number % 2 and replies else data[-4:-3]
+        if number % 2 and replies:
+            data[-2] ^= 0x10
         return [(0.0, request + bytes(data))]
 
     server.tamper = damage
