@@ -23,7 +23,7 @@ from typing import Any
 from machine import RESULTS, commit, machine
 
 from porl_robot.analysis.statistics import wilson
-from porl_robot.verbs.cells import Step, demonstrations_for
+from porl_robot.verbs.cells import demonstrations_for, resumable
 
 PROGRAM = Path(sys.executable).parent / "porl-robot"
 
@@ -87,7 +87,7 @@ def execute(run: Run, runs: Path) -> dict[str, Any]:
         shown.append("porl-robot " + " ".join(arguments).replace(str(runs), "runs"))
         if (folder / "summary.json").exists():
             continue
-        begun = run.task.resumes and Step("finetune", (), folder, {}).resumable()
+        begun = run.task.resumes and resumable(folder)
         if not begun:
             shutil.rmtree(folder, ignore_errors=True)
         command = ["finetune", f"resume={folder}"] if begun else arguments

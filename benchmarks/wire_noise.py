@@ -11,7 +11,8 @@ from typing import Any
 
 from arms import ROBOTS, write_results
 
-from hardware.arm.gate import Gate, Taken, Verdict
+from hardware.arm.gate import Gate, Verdict
+from hardware.clock import Taken
 from hardware.codec import dynamixel, feetech
 from hardware.servos import SERVOS
 

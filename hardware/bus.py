@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from hardware.clock import Clock
+from hardware.clock import Clock, Taken
 from hardware.description import JointDescription, Protocol, RobotDescription
 from hardware.dynamixel_bus import DynamixelFamily
 from hardware.errors import Disconnected, HardwareError, NoReply
@@ -28,13 +28,13 @@ class Reading(dict[str, int]):
 
     Attributes:
         faults: what the servo said of its health along with them.
-        asked, heard: when it was asked for, and when its reply had come [arm s]: it was taken in between.
+        taken: when [arm s].
     """
 
-    def __init__(self, values: Mapping[str, int], faults: tuple[str, ...], asked: float, heard: float) -> None:
+    def __init__(self, values: Mapping[str, int], faults: tuple[str, ...], taken: Taken) -> None:
         super().__init__(values)
         self.faults = faults
-        self.asked, self.heard = asked, heard
+        self.taken = taken
 
 
 class Bus:
@@ -113,7 +113,7 @@ class Bus:
         place = spans[ids[0]]
         found = self._memories.read_many(ids, place.begin, place.end)
         return {
-            id: Reading(spans[id].decode(block.data), self._family.faults(block.error), block.asked, block.heard)
+            id: Reading(spans[id].decode(block.data), self._family.faults(block.error), block.taken)
             for id, block in found.items()
         }
 

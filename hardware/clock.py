@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 import time
+from typing import NamedTuple
+
+
+class Taken(NamedTuple):
+    """When a reading was asked for and when it had come [s]. It was taken in between: a busy computer hears late."""
+
+    asked: float
+    heard: float
 
 
 class Clock:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from itertools import takewhile
 from typing import NamedTuple
 
+from hardware.clock import Taken
 from hardware.codec.frame import Frame
 from hardware.errors import NoReply, Refused
 from hardware.exchange import Exchange
@@ -17,12 +18,11 @@ _ROOM = 24
 
 
 class Block(NamedTuple):
-    """Part of a memory, the error byte of the status it came in, and when it was asked for and had come [arm s]."""
+    """Part of a memory, the error byte of the status it came in, and when that was [arm s]."""
 
     error: int
     data: bytes
-    asked: float
-    heard: float
+    taken: Taken
 
 
 class Memories:
@@ -119,8 +119,7 @@ class Memories:
         return found
 
     def _block(self, frame: Frame, begin: int, end: int) -> Block:
-        transport = self._exchange.transport
-        return Block(frame.code, frame.parameters[begin:end], transport.asked, transport.heard)
+        return Block(frame.code, frame.parameters[begin:end], self._exchange.transport.taken)
 
     def _window(self, id: int, begin: int, end: int) -> tuple[int, int]:
         """Where to begin to read, and how many bytes, to have those from `begin` to `end`.

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import TracebackType
 
-from hardware.clock import Clock
+from hardware.clock import Clock, Taken
 from hardware.errors import Disconnected
 from hardware.port import open_port, set_low_latency
 from hardware.port_guard import PortGuard
@@ -31,8 +31,7 @@ class Transport:
         port, baud: as opened.
         clock: of the arm.
         latency: how long the adapter may hold bytes back [wall s].
-        asked: when the newest request was written [arm s].
-        heard: when the newest byte that was read had come [arm s].
+        taken: when the newest request was written and the newest byte that was read had come [arm s].
 
     Raises:
         HardwareError: the port cannot be opened; see `open_port`.
@@ -41,7 +40,7 @@ class Transport:
     def __init__(self, port: str, baud: int, clock: Clock | None = None) -> None:
         self.port, self.baud = port, baud
         self.clock = clock or Clock()
-        self.asked = self.heard = self.clock.now()
+        self.taken = Taken(self.clock.now(), self.clock.now())
         self._guard = PortGuard(port)
         try:
             self._serial = open_port(port, baud)
@@ -80,7 +79,7 @@ class Transport:
         with self._translated():
             descriptor = self._serial.fileno()
             rest = data
-            self.asked = self.clock.now()
+            self.taken = self.taken._replace(asked=self.clock.now())
             while rest:  # pyserial's own write waits for room before and after, which costs more than the write
                 rest = rest[os.write(descriptor, rest) :]
 
@@ -90,7 +89,7 @@ class Transport:
         with self._translated():
             while len(data) < count and self._wait(deadline):
                 data += self._take(count - len(data))
-                self.heard = self.clock.now()
+                self.taken = self.taken._replace(heard=self.clock.now())
         return bytes(data)
 
     def drain(self, quiet: float, limit: float) -> int:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from enum import Enum
-from typing import NamedTuple
 
 from hardware.calibration import TICKS_PER_TURN
+from hardware.clock import Taken
 
 _FLICKER = 0.005
 """A resting encoder may change by so much [rad]: three ticks."""
@@ -33,13 +33,6 @@ class Verdict(Enum):
     ACCEPTED = "accepted"
     DOUBTED = "doubted"
     REFUSED = "refused"
-
-
-class Taken(NamedTuple):
-    """When a reading was asked for and when it had come [s]. It was taken in between: a busy computer hears late."""
-
-    asked: float
-    heard: float
 
 
 class Gate:

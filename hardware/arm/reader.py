@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hardware.arm.faults import ArmFault, Fault, FaultKind
-from hardware.arm.gate import Gate, Taken, Verdict
+from hardware.arm.gate import Gate, Verdict
 from hardware.arm.joint import Joint
 from hardware.arm.telemetry import Telemetry
 from hardware.bus import Bus, Reading
@@ -116,19 +116,18 @@ class Reader:
         if reading is None:
             return FaultKind.SILENT, "has not answered"
         position, velocity = joint.position(reading), joint.velocity(reading)
-        taken = Taken(reading.asked, reading.heard)
         verdict = Verdict.ACCEPTED
         if driven:
-            verdict = self._gate.judge(joint.id, position, velocity, taken)
+            verdict = self._gate.judge(joint.id, position, velocity, reading.taken)
         else:
-            self._gate.note(joint.id, position, taken)
+            self._gate.note(joint.id, position, reading.taken)
         if verdict is Verdict.REFUSED:
             self.implausible += 1
             return FaultKind.IMPLAUSIBLE, "has reported what its joint cannot have done"
         if verdict is Verdict.DOUBTED:  # the last motion stands for another cycle; what else it says is as new as ever
             self._heard[joint.id] = self._heard[joint.id]._replace(reading=reading)
         else:
-            self._heard[joint.id] = _Heard(reading.heard, reading, position, velocity)
+            self._heard[joint.id] = _Heard(reading.taken.heard, reading, position, velocity)
         return None
 
     def _made(self) -> Telemetry:
@@ -150,7 +149,7 @@ class Reader:
         load, voltage, temperature, current, position, velocity = table.T.copy()
         return Telemetry(
             measured=min(each.moment for each in heard),
-            heard=min(each.reading.heard for each in heard),
+            heard=min(each.reading.taken.heard for each in heard),
             position=position,
             velocity=velocity,
             load=load,

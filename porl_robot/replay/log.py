@@ -30,7 +30,6 @@ Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 Bool = npt.NDArray[np.bool_]
 
-
 _NO_ORDER = "meta/episode_ends: does not increase"
 
 
@@ -136,7 +135,7 @@ def read_log(run_dir: Path) -> LogData:
         UserError: there is no readable log of this format, or its episodes have no order.
     """
     segments, folded = _open(run_dir)
-    if len(folded.ends) and np.any(np.diff(folded.ends, prepend=0) <= 0):
+    if not _in_order(folded.ends):
         raise UserError(f"{run_dir / LOG_NAME}: {_NO_ORDER}; expected an undamaged array: restore it from a copy")
     rows, finals = pending(segments, folded.rows, folded.spec)
     ends = episode_ends(rows)
@@ -210,7 +209,7 @@ def verify_log(run_dir: Path) -> list[str]:
         if segment.first_row > expected:
             problems.append(f"{name}: rows {expected} to {segment.first_row - 1} are missing")
         expected = max(expected, segment.first_row + len(segment.rows))
-    if len(folded.ends) and np.any(np.diff(folded.ends, prepend=0) <= 0):
+    if not _in_order(folded.ends):
         return [*problems, _NO_ORDER]
     try:
         return problems + _data_problems(read_log(run_dir))
@@ -277,6 +276,10 @@ def _frozen(columns: dict[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]
     for column in columns.values():
         column.setflags(write=False)
     return columns
+
+
+def _in_order(ends: Int64) -> bool:
+    return bool(np.all(np.diff(ends, prepend=0) > 0))
 
 
 def _open(run_dir: Path) -> tuple[list[Segment], ZarrLog]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import porl_robot
-from porl_robot.verbs.cells import Cell, Step
+from porl_robot.verbs.cells import Cell, Step, resumable
 from porl_robot.verbs.compose import quoted
 from porl_robot.verbs.estimate import Costs, ends
 
@@ -127,7 +127,7 @@ class CellRunner:
 
     def _start(self, step: Step, lock: int) -> None:
         overrides: Sequence[str] = step.overrides
-        if step.verb == "finetune" and step.resumable():
+        if step.verb == "finetune" and resumable(step.out):
             overrides = [f"resume={quoted(step.out)}"]
         else:
             shutil.rmtree(step.out, ignore_errors=True)

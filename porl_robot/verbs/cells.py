@@ -50,10 +50,11 @@ class Step:
         said: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return None if said.get("stopped_because") == STOPPED_BY_OPERATOR else said
 
-    def resumable(self) -> bool:
-        """Whether an unfinished run left something to go on from."""
-        whole = [folder for folder in (self.out / CHECKPOINTS).glob("*") if folder.suffix != ".new"]
-        return bool(whole) and (self.out / CONFIG_NAME).is_file()
+
+def resumable(out: Path) -> bool:
+    """Whether an unfinished run left something in `out` to go on from."""
+    whole = [folder for folder in (out / CHECKPOINTS).glob("*") if folder.suffix != ".new"]
+    return bool(whole) and (out / CONFIG_NAME).is_file()
 
 
 @dataclass(frozen=True, slots=True)

@@ -220,4 +220,5 @@ def _closing_line(summary: dict[str, Any]) -> str:
     start = "" if summary["bc_success"] is None else f"{summary['bc_success']:.3f} at the start, "
     low, high = summary["final_success_low"], summary["final_success_high"]
     end = f"success {start}{summary['final_success']:.3f} at the end (95 % interval {low:.3f} to {high:.3f})"
-    return end if summary["actor_updates"] else f"{end}; the actor was never updated: both are the same policy"
+    unchanged = bool(start) and not summary["actor_updates"]
+    return f"{end}; the actor was never updated: both are the same policy" if unchanged else end

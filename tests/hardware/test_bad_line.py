@@ -206,7 +206,7 @@ def test_a_reading_is_as_old_as_its_own_reply(bus: Bus, server: Any, protocol: s
     bus._exchange.patience = (0.1, 0.1)
     readings = bus.sync_read(IDS, *TELEMETRY[protocol])
     assert list(readings) == list(IDS)
-    *others, repeated = (readings[id].heard for id in IDS)
+    *others, repeated = (readings[id].taken.heard for id in IDS)
     assert max(others) - min(others) < 0.01 and repeated - max(others) > 0.09
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from hardware.arm.gate import Gate, Taken, Verdict
+from hardware.arm.gate import Gate, Verdict
+from hardware.clock import Taken
 
 
 def at(moment: float) -> Taken:
