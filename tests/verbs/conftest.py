@@ -7,6 +7,9 @@ import pytest
 
 from porl_robot.cli import run
 
+from .presets import SMALL
+from .refusal import REACH
+
 TINY = [
     "steps=400",
     "method.warm_up.steps=150",
@@ -79,3 +82,19 @@ def tuned(policy):
     out = policy.parent / "tuned"
     assert run(["finetune", "env=arm_reach", f"policy={policy}", "method=porl", *TINY, f"out={out}"]) == 0
     return out
+
+
+@pytest.fixture(scope="session")
+def pretrained(log, policy):
+    """The folder of a policy by the method that made it, each made once."""
+    made = {"bc": policy}
+
+    def folder(method):
+        if method not in made:
+            made[method] = log.parent / f"pretrained_{method}"
+            given = [REACH, f"method={method}", f"log={log}", "eval_episodes=1", f"out={made[method]}"]
+            steps = ["method.steps=30", "method.steps_per_stage=5"] if method == "coil" else ["steps=30"]
+            assert run(["pretrain", *given, *steps, *SMALL]) == 0
+        return made[method]
+
+    return folder
