@@ -120,6 +120,10 @@ def test_a_status_cut_short_by_another() -> None:
         assert not feetech.is_spliced(spliced, {15, 16})
     assert feetech.is_spliced(Frame(2, 0, bytes(30) + second[:3], is_status=None), {27})
     assert feetech.is_spliced(Frame(2, 0xFF, second[1:20], is_status=None), {27})
+    only_the_header = bytes((0xFB, 0xFF))  # with 2, 4 and 0 the sum is 0xFF
+    assert feetech.encode_status(2, 0, only_the_header)[-2:] == second[:2]
+    assert feetech.is_spliced(Frame(2, 0, only_the_header, is_status=None), {2})
+    assert not feetech.is_spliced(Frame(2, 0, bytes((0xFA, 0xFF)), is_status=None), {2})
 
 
 def test_a_dynamixel_status_cut_short_by_another() -> None:
