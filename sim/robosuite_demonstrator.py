@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from sim.robosuite_scene import Vector
-from sim.robosuite_script import CLOSE, OPEN, Aim, ScriptedDemonstrator, wrap, yaw_of
+from sim.robosuite_scene import Vector, yaw_of
+from sim.robosuite_script import CLOSE, OPEN, Aim, ScriptedDemonstrator, wrap
 from sim.robosuite_tasks import (
     can_goal,
     can_position,

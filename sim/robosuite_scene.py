@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.spatial.transform import Rotation
 
 Vector = npt.NDArray[np.float64]
 
@@ -73,3 +74,9 @@ class Scene:
     def succeeded(self) -> bool:
         """Whether robosuite's own success test holds now."""
         return bool(self.suite._check_success())
+
+
+def yaw_of(quaternion: Vector) -> float:
+    """Direction of a body's x axis in the horizontal plane [rad]. `quaternion`: (x, y, z, w)."""
+    axis = Rotation.from_quat(quaternion).apply([1.0, 0.0, 0.0])
+    return float(np.arctan2(axis[1], axis[0]))

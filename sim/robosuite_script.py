@@ -17,7 +17,7 @@ from scipy.spatial.transform import Rotation
 
 from porl_robot.env import FloatArray
 from sim.robosuite_env import STEP_SIZE, TURN_SIZE, RobosuiteEnv
-from sim.robosuite_scene import Scene, Vector
+from sim.robosuite_scene import Scene, Vector, yaw_of
 
 ACTION_LIMIT = 0.97  # keeps the inverse of tanh small for a policy that clones
 GAIN = 1.5
@@ -110,12 +110,6 @@ class ScriptedDemonstrator(abc.ABC):
     def _below(self, target: Vector) -> float:
         """How far the hand is below `target` [m]."""
         return float(target[2] - self._scene.eef_position()[2])
-
-
-def yaw_of(quaternion: Vector) -> float:
-    """Direction of a body's x axis in the horizontal plane [rad]. `quaternion`: (x, y, z, w)."""
-    axis = Rotation.from_quat(quaternion).apply([1.0, 0.0, 0.0])
-    return float(np.arctan2(axis[1], axis[0]))
 
 
 def wrap(angle: float, period: float) -> float:

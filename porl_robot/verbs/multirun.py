@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Callable
 from itertools import product
@@ -13,7 +14,7 @@ from omegaconf import DictConfig
 from porl_robot.errors import UsageError, UserError
 from porl_robot.supervision import Halted
 from porl_robot.verbs.check import check
-from porl_robot.verbs.compose import load, parse
+from porl_robot.verbs.compose import load, parse, quoted
 from porl_robot.verbs.outputs import require_new_out
 from porl_robot.verbs.schema import PASSED_ON, sweeps
 
@@ -35,6 +36,7 @@ def run(verb: str, app: Callable[[DictConfig], int], overrides: list[str]) -> in
         job.out = str(out / str(number))
         require_new_out(Path(job.out))
         check(job)
+    commands = [_command(verb, combination, job) for combination, job in zip(sweep, jobs, strict=True)]
     code = 0
     for number, (job, combination) in enumerate(zip(jobs, sweep, strict=True)):
         print(f"--- job {number} (of {len(jobs)}): {' '.join(combination)}")
@@ -44,8 +46,23 @@ def run(verb: str, app: Callable[[DictConfig], int], overrides: list[str]) -> in
             print(f"porl-robot {verb}: job {number}: {error}", file=sys.stderr)
             code = max(code, error.exit_code)
             if isinstance(error, Halted):
+                _tell(commands[number + 1 :])
                 break  # nobody has armed the next one
+        except KeyboardInterrupt:
+            _tell(commands[number + 1 :])
+            raise
     return code
+
+
+def _command(verb: str, combination: list[str], job: DictConfig) -> str:
+    """What runs the job by itself."""
+    own = [each for each in combination if not each.startswith("out=")]
+    return shlex.join(["porl-robot", verb, *own, f"out={quoted(job.out)}"])
+
+
+def _tell(commands: list[str]) -> None:
+    for command in commands:
+        print(f"not begun: {command}")
 
 
 def combinations(overrides: list[str]) -> list[list[str]]:

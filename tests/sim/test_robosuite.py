@@ -11,7 +11,7 @@ from sim.robosuite_demonstrator import CanDemonstrator, LiftDemonstrator, Square
 from sim.robosuite_env import RobosuiteEnv
 from sim.robosuite_tasks import TASKS, cube_position
 
-SIZES = {"Lift": (24, 4), "PickPlaceCan": (27, 4), "NutAssemblySquare": (30, 7), "Door": (28, 7)}
+SIZES = {"Lift": (24, 4), "PickPlaceCan": (27, 4), "NutAssemblySquare": (37, 7), "Door": (28, 7)}
 
 
 @pytest.fixture(scope="module")

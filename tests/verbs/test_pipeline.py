@@ -1,6 +1,7 @@
 """From demonstrations to a fine-tuned policy, as small as it gets; and what each verb leaves behind."""
 
 import json
+import shlex
 import shutil
 
 import numpy as np
@@ -10,6 +11,8 @@ import yaml
 from porl_robot.analysis.summary import SCHEMA
 from porl_robot.replay.log import read_log, verify_log
 from porl_robot.replay.record import Phase, Source
+from porl_robot.verbs import multirun
+from porl_robot.verbs.compose import load
 
 REACH = "env=arm_reach"
 
@@ -172,6 +175,21 @@ def test_a_sweep_combines_values(cli, tmp_path, policy):
     assert cli("evaluate", "-m", REACH, f"policy={policy}", *sweep, "episodes=1", f"out={out}").code == 0
     configs = [yaml.safe_load((out / str(job) / "config.yaml").read_text()) for job in range(4)]
     assert [(c["seed"], c["sampled"]) for c in configs] == [(0, True), (0, False), (1, True), (1, False)]
+
+
+def test_a_sweep_that_is_interrupted_leaves_the_commands_of_the_rest(tmp_path, capsys, policy):
+    out, run_jobs = tmp_path / "a sweep", []
+
+    def job(config):
+        run_jobs.append(config.seed)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        multirun.run("evaluate", job, [REACH, f"policy={policy}", "seed=1,2,3", f'out="{out}"'])
+    rest = [shlex.split(line) for line in capsys.readouterr().out.splitlines() if line.startswith("not begun: ")]
+    assert run_jobs == [1] and [line[:4] for line in rest] == [["not", "begun:", "porl-robot", "evaluate"]] * 2
+    loaded = [load("evaluate", line[4:]) for line in rest]
+    assert [(config.seed, config.out) for config in loaded] == [(2, str(out / "1")), (3, str(out / "2"))]
 
 
 @pytest.fixture
