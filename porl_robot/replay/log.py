@@ -152,13 +152,14 @@ def require_trainable(log: LogData) -> None:
     """What training asks of a log.
 
     Raises:
-        UserError: an observation, an action or a reward is NaN or infinite, or an action outside [-1, 1].
+        UserError: an observation, an action or a reward is NaN or infinite, an action outside [-1, 1], or a reward
+            outside the bounds that the log names.
     """
     problems = _row_problems(log)
     if problems:
         raise UserError(
-            f"{log.path / LOG_NAME}: {problems[0]}; expected a finite observation.state and next.reward, and an "
-            "action within [-1, 1], in every row"
+            f"{log.path / LOG_NAME}: {problems[0]}; expected a finite observation.state, an action within "
+            "[-1, 1], and a finite next.reward that the task can give, in every row"
         )
 
 
@@ -313,6 +314,10 @@ def _row_problems(log: LogData) -> list[str]:
         "data/action: outside [-1, 1]": np.abs(log.action) > 1.0,
         "data/next.reward: not finite": ~np.isfinite(log.reward)[:, None],
     }
+    if log.spec.reward_bounds is not None:
+        low, high = np.float32(log.spec.reward_bounds)
+        outside = (log.reward < low) | (log.reward > high)
+        wrong[f"data/next.reward: outside the task's [{low:g}, {high:g}]"] = outside[:, None]
     problems = []
     for problem, elements in wrong.items():
         bad = np.flatnonzero(elements.any(axis=1))

@@ -91,6 +91,11 @@ def _run(config: DictConfig, ending: ExitStack) -> int:
         for key, item in (("policy", "policy"), ("log", "offline_data")):
             if config[key] is not None and item not in method.requires:
                 terminal.note(f"{key}={config[key]} is not used by {method.name}")
+        if config.steps <= method.warm_up.steps:
+            terminal.note(
+                f"steps={config.steps} ends within the pre-sample of {method.warm_up.steps} steps: "
+                "the policy will not be changed"
+            )
         metrics = opened.enter_context(MetricsLog(out))
         run_config = _sizes(config, env, out)
         tuning = FineTuning(env, evaluation_env, learner, log, metrics, run_config, state, terminal, missed)

@@ -25,7 +25,7 @@ def make_stream(spec, lengths, *, seed=0, first_episode=0, first_row=0):
                 action=rng.uniform(-1, 1, spec.action_size).astype("f4"),
                 action_requested=requested,
                 log_prob=float(row),
-                reward=float(np.float32(rng.normal())),
+                reward=float(np.float32(-rng.random())),
                 terminated=terminated,
                 truncated=last and not terminated,
                 success=[None, False, True][rng.integers(3)],

@@ -94,6 +94,8 @@ def break_log(kind, log, target):
             group["data/action"][9, 1] = np.inf
         elif kind == "with actions out of range":
             group["data/action"][9, 1] = -1.5
+        elif kind == "with impossible rewards":
+            group["data/next.reward"][9] = 0.5
 
 
 @pytest.mark.parametrize(
@@ -107,6 +109,10 @@ def break_log(kind, log, target):
         ("with NaN observations", "data/observation.state: not finite in 1 rows, first in episode 0, step 7"),
         ("with infinite actions", "data/action: not finite in 1 rows"),
         ("with actions out of range", "data/action: outside [-1, 1] in 1 rows, first in episode 0, step 9; expected"),
+        (
+            "with impossible rewards",
+            "data/next.reward: outside the task's [-1, 0] in 1 rows, first in episode 0, step 9",
+        ),
     ],
 )
 def test_bad_logs_are_refused(cli, tmp_path, log, kind, says):
