@@ -31,7 +31,7 @@ def read(place: str) -> Raw:
             found = getattr(found, name)
         if isinstance(found, type):
             found = found()
-    except Exception as error:  # it is the user's code that runs here
+    except (Exception, SystemExit) as error:  # it is the user's code that runs here
         reason = str(error).split("\n", 1)[0]
         raise UserError(f"source={place}: cannot be imported ({type(error).__name__}: {reason})") from error
     if not callable(found):

@@ -149,7 +149,7 @@ class Source:
         try:
             given = self.raw.act(np.ascontiguousarray(seen, np.float32))
             array = as_array(given)
-        except Exception as error:  # it is somebody else's code that runs here
+        except (Exception, SystemExit) as error:  # it is somebody else's code that runs here
             raise self.refused(
                 f"does not accept an observation of {len(seen)} numbers ({in_one_line(error)})"
             ) from error

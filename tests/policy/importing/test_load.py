@@ -116,12 +116,14 @@ def test_a_kind_that_the_file_is_not(source_of, actor, save, tmp_path):
     ("none.onnx", "there is no such file"),
     ("none.py:policy", r"cannot be imported \(FileNotFoundError"),
     ("numpy:nothing", r"cannot be imported \(AttributeError"),
+    ("ends.py:policy", r"cannot be imported \(SystemExit: no\)"),
     ("math:pi", "is a float; expected something to call"),
     ("odd.txt", "is of no kind that can be told; give kind=torchscript or export or onnx"),
 ])  # fmt: skip
 def test_places_that_hold_no_policy(source_of, tmp_path, monkeypatch, place, says):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "odd.txt").write_text("odd")
+    (tmp_path / "ends.py").write_text("raise SystemExit('no')")
     with pytest.raises(UserError, match=says):
         source_of(place)
 
