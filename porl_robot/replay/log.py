@@ -1,4 +1,4 @@
-"""Reading, checking and repairing the log of a run: `RUN/log.zarr` and `RUN/journal/`.
+"""Reading the log of a run: `RUN/log.zarr` and `RUN/journal/`.
 
 Reading never writes: it joins the folded rows with the complete episodes of the journal, also while
 a run writes.
@@ -15,22 +15,17 @@ import numpy.typing as npt
 
 from porl_robot.errors import UserError
 from porl_robot.replay.fold import LOG_NAME, ZarrLog
-from porl_robot.replay.journal import (
-    JOURNAL_NAME,
-    JournalLock,
-    Segment,
-    pending,
-    read_segments,
-)
+from porl_robot.replay.journal import JOURNAL_NAME, Segment, pending, read_segments
 from porl_robot.replay.record import LogSpec
-from porl_robot.replay.schema import FIELDS, FINAL_KEY, NO_SUCCESS, close_tail, episode_ends
+from porl_robot.replay.schema import FIELDS, FINAL_KEY, NO_SUCCESS, episode_ends
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 Bool = npt.NDArray[np.bool_]
 
-_NO_ORDER = "meta/episode_ends: does not increase"
+NO_ORDER = "meta/episode_ends: does not increase"
+"""What is wrong where `in_order` does not hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +129,9 @@ def read_log(run_dir: Path) -> LogData:
     Raises:
         UserError: there is no readable log of this format, or its episodes have no order.
     """
-    segments, folded = _open(run_dir)
-    if not _in_order(folded.ends):
-        raise UserError(f"{run_dir / LOG_NAME}: {_NO_ORDER}; expected an undamaged array: restore it from a copy")
+    segments, folded = open_log(run_dir)
+    if not in_order(folded.ends):
+        raise UserError(f"{run_dir / LOG_NAME}: {NO_ORDER}; expected an undamaged array: restore it from a copy")
     rows, finals = pending(segments, folded.rows, folded.spec)
     ends = episode_ends(rows)
     rows = rows[: ends[-1] if len(ends) else 0]
@@ -148,28 +143,13 @@ def read_log(run_dir: Path) -> LogData:
     return LogData(path=run_dir, spec=folded.spec, **_frozen(columns))
 
 
-def require_trainable(log: LogData) -> None:
-    """What training asks of a log.
-
-    Raises:
-        UserError: an observation, an action or a reward is NaN or infinite, an action outside [-1, 1], or a reward
-            outside the bounds that the log names.
-    """
-    problems = _row_problems(log)
-    if problems:
-        raise UserError(
-            f"{log.path / LOG_NAME}: {problems[0]}; expected a finite observation.state, an action within "
-            "[-1, 1], and a finite next.reward that the task can give, in every row"
-        )
-
-
 def log_info(run_dir: Path) -> LogInfo:
     """A log at a glance.
 
     Raises:
         UserError: there is no readable log of this format.
     """
-    segments, folded = _open(run_dir)
+    segments, folded = open_log(run_dir)
     rows, _ = pending(segments, folded.rows, folded.spec)
     ends = episode_ends(rows)
     complete = int(ends[-1]) if len(ends) else 0
@@ -185,105 +165,23 @@ def log_info(run_dir: Path) -> LogInfo:
     )
 
 
-def verify_log(run_dir: Path) -> list[str]:
-    """What is wrong with the log, one line each; empty where nothing is.
-
-    Meant for a log that nobody writes: a fold in progress looks like one that was interrupted.
-
-    Raises:
-        UserError: there is no readable log of this format.
-    """
-    segments, folded = _open(run_dir)
-    problems = [
-        f"{file.relative_to(run_dir)}: left over from an interrupted write"
-        for file in sorted((run_dir / LOG_NAME).rglob("*.partial"))
-    ]
-    for path, array in folded.arrays.items():
-        length = folded.committed_length(path)
-        if array.shape[0] > length:
-            problems.append(f"{path}: {array.shape[0]} rows, but only {length} are committed")
-    expected = folded.rows
-    for segment in segments:
-        name = segment.path.relative_to(run_dir)
-        if segment.cut_bytes:
-            problems.append(f"{name}: {segment.cut_bytes} bytes after the last good record")
-        if segment.first_row > expected:
-            problems.append(f"{name}: rows {expected} to {segment.first_row - 1} are missing")
-        expected = max(expected, segment.first_row + len(segment.rows))
-    if not _in_order(folded.ends):
-        return [*problems, _NO_ORDER]
-    try:
-        return problems + _data_problems(read_log(run_dir))
-    except UserError as error:
-        return [*problems, str(error)]
-
-
-def repair_log(run_dir: Path) -> list[str]:
-    """Cuts the log to its commit point and folds the journal; loses no acknowledged row.
-
-    Returns:
-        what was done, one line each.
-
-    Raises:
-        UserError: there is no readable log of this format, it is being written, or folding the
-            journal would not bring back every row of the arrays.
-    """
-    if not (run_dir / LOG_NAME).is_dir():
-        ZarrLog(run_dir, writable=False)  # raises, and names what is missing
-    lock = lock_log(run_dir)
-    try:
-        return recover(ZarrLog(run_dir, writable=True))
-    finally:
-        lock.release()
-
-
-def lock_log(run_dir: Path) -> JournalLock:
-    """Takes the right to write the log in `run_dir`; makes its journal folder where there is none.
-
-    Raises:
-        UserError: another writer holds it.
-    """
-    journal = run_dir / JOURNAL_NAME
-    journal.mkdir(parents=True, exist_ok=True)
-    return JournalLock(journal)
-
-
-def recover(folded: ZarrLog) -> list[str]:
-    """`repair_log` for who holds the lock.
-
-    An unfinished episode is ended as truncated, its final observation unknown (NaN).
-    """
-    segments = read_segments(folded.run_dir / JOURNAL_NAME)
-    rows, finals = pending(segments, folded.rows, folded.spec)
-    _require_covered(folded, len(rows))
-    done = folded.truncate()
-    closed, finals = close_tail(rows, finals)
-    if closed is not rows:
-        done.append("ended the unfinished last episode as truncated, final observation unknown")
-    folded.fold(closed, finals)
-    if len(rows):
-        done.append(f"folded {len(rows)} rows of the journal")
-    for segment in segments:
-        if segment.cut_bytes or segment.first_row + len(segment.rows) > folded.rows:
-            kept = segment.path.with_suffix(".damaged")
-            segment.path.rename(kept)
-            done.append(f"kept {kept.relative_to(folded.run_dir)} with {segment.cut_bytes} unreadable bytes")
-        else:
-            segment.path.unlink()
-    return done
-
-
 def _frozen(columns: dict[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
     for column in columns.values():
         column.setflags(write=False)
     return columns
 
 
-def _in_order(ends: Int64) -> bool:
+def in_order(ends: Int64) -> bool:
+    """Whether the cumulative `ends` of the episodes can be that."""
     return bool(np.all(np.diff(ends, prepend=0) > 0))
 
 
-def _open(run_dir: Path) -> tuple[list[Segment], ZarrLog]:
+def open_log(run_dir: Path) -> tuple[list[Segment], ZarrLog]:
+    """The journal and the arrays, for reading.
+
+    Raises:
+        UserError: there is no readable log of this format.
+    """
     # The journal comes first: what a fold deletes there afterwards is then in the arrays.
     return read_segments(run_dir / JOURNAL_NAME), ZarrLog(run_dir, writable=False)
 
@@ -293,54 +191,3 @@ def _size(path: Path) -> int:
         return path.stat().st_size if path.is_file() else 0
     except FileNotFoundError:  # a writer renamed or deleted it
         return 0
-
-
-def _require_covered(folded: ZarrLog, journal_rows: int) -> None:
-    """Refuses to cut rows that the journal does not hold: a damaged commit point, not a crash."""
-    kept = folded.rows + journal_rows
-    for path, array in folded.arrays.items():
-        if path.startswith("data/") and array.shape[0] > kept:
-            raise UserError(
-                f"{folded.run_dir / LOG_NAME}: {path} has {array.shape[0]} rows, but only "
-                f"{folded.rows} are committed and {journal_rows} are in the journal; "
-                "expected an undamaged meta/episode_ends: restore it from a copy"
-            )
-
-
-def _row_problems(log: LogData) -> list[str]:
-    wrong = {
-        "data/observation.state: not finite": ~np.isfinite(log.observation),
-        "data/action: not finite": ~np.isfinite(log.action),
-        "data/action: outside [-1, 1]": np.abs(log.action) > 1.0,
-        "data/next.reward: not finite": ~np.isfinite(log.reward)[:, None],
-    }
-    if log.spec.reward_bounds is not None:
-        low, high = np.float32(log.spec.reward_bounds)
-        outside = (log.reward < low) | (log.reward > high)
-        wrong[f"data/next.reward: outside the task's [{low:g}, {high:g}]"] = outside[:, None]
-    problems = []
-    for problem, elements in wrong.items():
-        bad = np.flatnonzero(elements.any(axis=1))
-        if len(bad):
-            where = f"first in episode {log.episode_index[bad[0]]}, step {log.frame_index[bad[0]]}"
-            problems.append(f"{problem} in {len(bad)} rows, {where}")
-    return problems
-
-
-def _data_problems(log: LogData) -> list[str]:
-    problems = _row_problems(log)
-    lengths = np.diff(log.episode_ends, prepend=0)
-    starts = np.repeat(log.episode_ends - lengths, lengths)
-    marked = np.flatnonzero(log.terminated | log.truncated) + 1
-    checks = {
-        "meta/episode_ends: differs from where next.terminated or next.truncated is set": (
-            np.array_equal(marked, log.episode_ends)
-        ),
-        "data/frame_index: does not count every episode from 0": (
-            np.array_equal(log.frame_index, np.arange(log.rows) - starts)
-        ),
-        "data/episode_index: does not count the episodes from 0": (
-            np.array_equal(log.episode_index, np.repeat(np.arange(log.episodes), lengths))
-        ),
-    }
-    return problems + [problem for problem, good in checks.items() if not good]

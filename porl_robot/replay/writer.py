@@ -12,8 +12,8 @@ import numpy as np
 from porl_robot.errors import UserError
 from porl_robot.replay.fold import CHUNK_ROWS, LOG_NAME, ZarrLog
 from porl_robot.replay.journal import JOURNAL_NAME, JournalLock, SegmentWriter, encode_record
-from porl_robot.replay.log import lock_log, recover
 from porl_robot.replay.record import LogSpec, StepRecord
+from porl_robot.replay.repair import lock_log, recover
 from porl_robot.replay.schema import close_tail, encode_row, row_dtype
 
 QUEUE_ROWS = 4096

@@ -31,7 +31,8 @@ from porl_robot.policy.checkpoint import load_policy
 from porl_robot.policy.network import random_policy, with_constant_std
 from porl_robot.policy.spec import Policy, PolicySpec, require_fit
 from porl_robot.replay.buffer import ReplayBuffer
-from porl_robot.replay.log import read_log, repair_log
+from porl_robot.replay.log import read_log
+from porl_robot.replay.repair import repair_log
 from porl_robot.replay.writer import LogWriter
 from porl_robot.seeds import Stream, derive
 from porl_robot.uninterrupted import uninterrupted

@@ -11,7 +11,8 @@ from porl_robot.errors import UsageError, UserError
 from porl_robot.learner.networks_file import CRITICS
 from porl_robot.methods.method import Method
 from porl_robot.policy.checkpoint import DESCRIPTION as POLICY
-from porl_robot.replay.log import LogData, read_log, require_trainable
+from porl_robot.replay.log import LogData, read_log
+from porl_robot.replay.verify import require_trainable
 from porl_robot.verbs.outputs import log_spec
 
 _KEYS = {"policy": "policy", "critics": "policy", "offline_data": "log"}

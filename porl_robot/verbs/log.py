@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from porl_robot.errors import UsageError
-from porl_robot.replay.log import log_info, repair_log, verify_log
+from porl_robot.replay.log import log_info
+from porl_robot.replay.repair import repair_log
+from porl_robot.replay.verify import verify_log
 
 
 class _Parser(argparse.ArgumentParser):

@@ -8,7 +8,8 @@ import pytest
 from porl_robot.control.checkpoints import newest_checkpoint
 from porl_robot.control.operator import FINISHED_BY_OPERATOR, STOPPED_BY_OPERATOR, Operator
 from porl_robot.control.session import Action, Session, State
-from porl_robot.replay.log import read_log, verify_log
+from porl_robot.replay.log import read_log
+from porl_robot.replay.verify import verify_log
 from porl_robot.supervision import Fault, Halted
 
 

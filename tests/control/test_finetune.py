@@ -9,8 +9,9 @@ import torch
 from porl_robot.control.checkpoints import newest_checkpoint
 from porl_robot.errors import UserError
 from porl_robot.learner.thread import LearnerError
-from porl_robot.replay.log import read_log, verify_log
+from porl_robot.replay.log import read_log
 from porl_robot.replay.record import Phase
+from porl_robot.replay.verify import verify_log
 from porl_robot.replay.writer import LogError
 
 UPDATES_PER_STEP = 2

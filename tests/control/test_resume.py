@@ -12,7 +12,8 @@ import pytest
 
 from porl_robot.control.checkpoints import newest_checkpoint
 from porl_robot.errors import UserError
-from porl_robot.replay.log import LogData, read_log, verify_log
+from porl_robot.replay.log import LogData, read_log
+from porl_robot.replay.verify import verify_log
 
 STEPS, EVERY = 200, 50
 CURVE = list(range(0, STEPS + 1, EVERY))

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from porl_robot.replay.buffer import Batch, Outcome, ReplayBuffer
-from porl_robot.replay.log import read_log, repair_log
+from porl_robot.replay.log import read_log
+from porl_robot.replay.repair import repair_log
 from porl_robot.replay.writer import LogWriter
 
 from .episodes import DISCOUNT, A, D, added, assert_same, episodes_of, extended, lengths_and_ends, log_of, numbered

@@ -5,8 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from porl_robot.replay.log import read_log, verify_log
+from porl_robot.replay.log import read_log
 from porl_robot.replay.schema import FIELDS
+from porl_robot.replay.verify import verify_log
 from porl_robot.replay.writer import LogWriter
 
 LENGTHS = (3, 2, 4, 1)

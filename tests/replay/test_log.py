@@ -9,8 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from porl_robot.replay import log as log_module
-from porl_robot.replay.log import log_info, read_log, repair_log, verify_log
+from porl_robot.replay.log import log_info, read_log
 from porl_robot.replay.record import LogSpec
+from porl_robot.replay.repair import repair_log
+from porl_robot.replay.verify import verify_log
 from porl_robot.replay.writer import LogWriter
 
 from .logs import assert_same, refused, write

@@ -14,8 +14,10 @@ import pytest
 from porl_robot.errors import UserError
 from porl_robot.replay.fold import DurableStore, ZarrLog
 from porl_robot.replay.journal import SegmentWriter, encode_record
-from porl_robot.replay.log import log_info, read_log, repair_log, verify_log
+from porl_robot.replay.log import log_info, read_log
+from porl_robot.replay.repair import repair_log
 from porl_robot.replay.schema import encode_row, row_dtype
+from porl_robot.replay.verify import verify_log
 from porl_robot.replay.writer import LogError, LogWriter
 
 CHILD = """

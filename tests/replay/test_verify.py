@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import zarr
 
-from porl_robot.replay.log import read_log, require_trainable, verify_log
+from porl_robot.replay.log import read_log
+from porl_robot.replay.verify import require_trainable, verify_log
 
 from .logs import refused, write
 

@@ -9,7 +9,9 @@ import pytest
 from porl_robot.errors import UserError
 from porl_robot.replay import writer as writer_module
 from porl_robot.replay.journal import SegmentWriter
-from porl_robot.replay.log import read_log, repair_log, verify_log
+from porl_robot.replay.log import read_log
+from porl_robot.replay.repair import repair_log
+from porl_robot.replay.verify import verify_log
 from porl_robot.replay.writer import LogError, LogWriter
 
 from .logs import assert_same, refused, write

@@ -9,8 +9,9 @@ import pytest
 import yaml
 
 from porl_robot.analysis.summary import SCHEMA
-from porl_robot.replay.log import read_log, verify_log
+from porl_robot.replay.log import read_log
 from porl_robot.replay.record import Phase, Source
+from porl_robot.replay.verify import verify_log
 from porl_robot.verbs import multirun
 from porl_robot.verbs.compose import load
 

@@ -17,8 +17,9 @@ import pytest
 
 from porl_robot.cli import run as run_here
 from porl_robot.errors import UsageError
-from porl_robot.replay.log import read_log, verify_log
+from porl_robot.replay.log import read_log
 from porl_robot.replay.record import Source
+from porl_robot.replay.verify import verify_log
 from porl_robot.verbs.compose import load
 from porl_robot.verbs.teleop import teleoperated
 from sim.virtual_arm.launch import LaunchedArm

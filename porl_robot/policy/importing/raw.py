@@ -72,7 +72,7 @@ def as_array(given: Any) -> npt.NDArray[np.float64]:
     return np.asarray(given, dtype=np.float64)
 
 
-def in_one_line(error: Exception) -> str:
+def in_one_line(error: BaseException) -> str:
     """An exception in one line. TorchScript writes its own trace and what happened in the last line."""
     lines = str(error).strip().split("\n")
     if "TorchScript interpreter" in lines[0]:

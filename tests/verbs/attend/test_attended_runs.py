@@ -7,7 +7,8 @@ import pytest
 
 from porl_robot.cli import run as run_here
 from porl_robot.control.checkpoints import newest_checkpoint
-from porl_robot.replay.log import read_log, verify_log
+from porl_robot.replay.log import read_log
+from porl_robot.replay.verify import verify_log
 
 ARM = ["env=arm_reach", "env.adapter._target_=attended_arm.AttendedArm"]
 FROZEN = ["method.warm_up.steps=100", "method.warm_up.fit.updates=40", "method.warm_up.evidence=null"]
