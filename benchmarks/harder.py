@@ -35,11 +35,11 @@ TASKS = {
             ("eval_every=10000", "final_episodes=100"),
             {
                 "porl_anchored": (
-                    "method.warm_up.steps=10000",
+                    "method.warm_up.steps=5000",
                     "method.actor.initial_std=0.1",
-                    "method.actor_loss.anchor.radius.start=0.05",
-                    "method.actor_loss.anchor.radius.end=0.2",
-                    "method.actor_loss.anchor.radius.steps=20000",
+                    "method.actor_loss.anchor.radius.start=0.01",
+                    "method.actor_loss.anchor.radius.end=0.25",
+                    "method.actor_loss.anchor.radius.steps=10000",
                 )
             },
             ("steps=8000",),
@@ -50,7 +50,7 @@ TASKS = {
 
 
 def main() -> None:
-    """Runs everything and writes `benchmarks/results/harder.json`."""
+    """Runs everything and writes `benchmarks/results/harder_ENV.json`."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tasks", nargs="+", default=list(TASKS), choices=TASKS)
     parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=METHODS)
@@ -59,14 +59,14 @@ def main() -> None:
     given = parser.parse_args()
     given.runs.mkdir(parents=True, exist_ok=True)
     print(HEADER, flush=True)
-    runs = [Run(TASKS[env], method, given.seed) for env in given.tasks for method in given.methods]
-    results = [execute(run, given.runs) for run in runs]
-    for result in results:
-        curve = " ".join(f"{point['success']:.2f}" for point in result["curve"])
-        print(f"{result['env']} {result['method']}, {result['curve'][1]['env_steps']} steps apart: {curve}")
     RESULTS.mkdir(exist_ok=True)
-    record = {"commit": commit(), "machine": machine(), "seed": given.seed, "runs": results}
-    (RESULTS / "harder.json").write_text(json.dumps(record, indent=1) + "\n")
+    for env in given.tasks:
+        results = [execute(Run(TASKS[env], method, given.seed), given.runs) for method in given.methods]
+        for result in results:
+            curve = " ".join(f"{point['success']:.2f}" for point in result["curve"])
+            print(f"{result['env']} {result['method']}, {result['curve'][1]['env_steps']} steps apart: {curve}")
+        record = {"commit": commit(), "machine": machine(), "seed": given.seed, "runs": results}
+        (RESULTS / f"harder_{env}.json").write_text(json.dumps(record, indent=1) + "\n")
 
 
 if __name__ == "__main__":
