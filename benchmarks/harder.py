@@ -24,8 +24,7 @@ TASKS = {
             50_000,
             METHODS,
             ("eval_every=5000", "final_episodes=100"),
-            {"porl_anchored": ("method.warm_up.steps=5000",)},
-            ("steps=4000",),
+            cloning=("steps=4000",),
             resumes=True,
         ),
         Task(
@@ -33,16 +32,7 @@ TASKS = {
             100_000,
             METHODS,
             ("eval_every=10000", "final_episodes=100"),
-            {
-                "porl_anchored": (
-                    "method.warm_up.steps=5000",
-                    "method.actor.initial_std=0.1",
-                    "method.actor_loss.anchor.radius.start=0.01",
-                    "method.actor_loss.anchor.radius.end=0.25",
-                    "method.actor_loss.anchor.radius.steps=10000",
-                )
-            },
-            ("steps=8000",),
+            cloning=("steps=8000",),
             resumes=True,
         ),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 import torch
@@ -12,7 +12,7 @@ from porl_robot.methods.anchors import DataCloning, ModeDistance, SpeedLimit
 from porl_robot.methods.critics import action_values, values
 from porl_robot.methods.heads import pair_minima
 from porl_robot.methods.networks import Context, Networks, Shape, Tensors, normal, sampled_actions
-from porl_robot.methods.schedules import Schedule
+from porl_robot.methods.schedules import Scaled, Schedule
 from porl_robot.policy.network import distribution, log_density
 from porl_robot.replay.buffer import Batch
 
@@ -103,6 +103,12 @@ class SoftActorCritic:
     @property
     def schedules(self) -> dict[str, Schedule]:
         return {"radius": self.anchor.radius} if self.anchor else {}
+
+    def narrowed(self, factor: float) -> SoftActorCritic:
+        """With the anchor's radius times `factor`."""
+        if self.anchor is None:
+            return self
+        return replace(self, anchor=replace(self.anchor, radius=Scaled(self.anchor.radius, factor)))
 
     def draw(self, shape: Shape, rng: torch.Generator) -> Tensors:
         return {"action": normal(rng, 1, shape.batch, shape.action)}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
-from porl_robot.methods.actor_losses import ActorLoss
+from porl_robot.methods.actor_losses import ActorLoss, SoftActorCritic
 from porl_robot.methods.behaviours import Composite
 from porl_robot.methods.critic_losses import CriticLoss
 from porl_robot.methods.explorers import Explorer
@@ -33,12 +33,15 @@ class ActorInit:
         source: the given policy, or random weights.
         initial_std: constant standard deviation (before the tanh) the log-std head is reset to, trainable from there;
             None keeps the policy's own head.
+        least_std: where the policy says how much its training data varied, it explores no more than that, but at least
+            this much; None: by `initial_std` alone.
         learning_rate: of Adam.
     """
 
     source: Literal["checkpoint", "random"]
     initial_std: float | None
     learning_rate: float
+    least_std: float | None = None
 
     def __post_init__(self) -> None:
         if self.source not in ("checkpoint", "random"):
@@ -48,7 +51,15 @@ class ActorInit:
                 log_std_head(self.initial_std)
             except ValueError as error:
                 raise ValueError(f"actor.initial_std: {error}") from error
+        if self.least_std is not None and not 0.0 < self.least_std <= (self.initial_std or 0.0):
+            raise ValueError(f"actor.least_std {self.least_std} is outside (0, initial_std {self.initial_std}]")
         require_rate("actor.learning_rate", self.learning_rate)
+
+    def std_for(self, own: float | None) -> float | None:
+        """`initial_std` for a policy whose own median std is `own`, None where it says nothing of it."""
+        if self.initial_std is None or self.least_std is None or own is None:
+            return self.initial_std
+        return min(self.initial_std, max(self.least_std, own))
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +146,17 @@ class Method:
         if self.warm_up.fit is not None:
             parts += [self.warm_up.fit.critic_loss, self.warm_up.fit.replay]
         return frozenset(group for part in parts if part is not None for group in part.networks)
+
+    def suited_to(self, own_std: float | None) -> Method:
+        """The method for a policy of that median std: less noise, and the anchor's radius less by the same factor."""
+        std = self.actor.std_for(own_std)
+        if std is None or std == self.actor.initial_std:
+            return self
+        assert self.actor.initial_std is not None
+        loss = self.actor_loss
+        if isinstance(loss, SoftActorCritic):
+            loss = loss.narrowed(std / self.actor.initial_std)
+        return replace(self, actor=replace(self.actor, initial_std=std), actor_loss=loss)
 
     @property
     def pairs_critics(self) -> bool:

@@ -70,6 +70,21 @@ class Linear:
 
 
 @dataclass(frozen=True, slots=True)
+class Scaled:
+    """`factor` times another coefficient."""
+
+    schedule: Schedule
+    factor: float
+
+    @property
+    def every_step(self) -> bool:
+        return self.schedule.every_step
+
+    def __call__(self, progress: Progress) -> float:
+        return self.factor * self.schedule(progress)
+
+
+@dataclass(frozen=True, slots=True)
 class Performance:
     """A coefficient controlled by the returns of finished episodes (adaptive BC, arXiv 2210.13846, section 4).
 

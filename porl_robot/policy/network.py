@@ -79,6 +79,15 @@ def log_std_head(std: float) -> float:
     return math.log(share / (1.0 - share))
 
 
+def median_std(policy: Policy, observations: FloatArray) -> float:
+    """Median of the standard deviation before the tanh, over `observations` (N, D) and the dimensions of the action."""
+    parameters = to_parameters(policy)
+    with torch.no_grad():
+        seen = normalise(parameters, torch.tensor(observations, dtype=torch.float32))
+        _, log_std = distribution(parameters, seen)
+    return float(log_std.exp().median())
+
+
 def with_constant_std(policy: Policy, std: float | FloatArray) -> Policy:
     """The policy with its log-std head reset to a constant, of all dimensions or of each (A,).
 

@@ -36,7 +36,8 @@ class PolicySpec:
         observation_size, action_size: D and A.
         control_hz: control rate [1/s].
         hidden: widths of the hidden layers.
-        provenance: how it came to be (method, seed, hash of the log, ...); free-form.
+        provenance: how it came to be (method, seed, hash of the log, ...); free-form, but `median_std` is how much its
+            training data varied (`policy.network.median_std`), by which a method may choose its noise.
     """
 
     env: str

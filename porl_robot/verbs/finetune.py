@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
@@ -54,10 +55,8 @@ def run(config: DictConfig) -> int:
 
 
 def _run(config: DictConfig, ending: ExitStack) -> int:
-    method = make_method(config)
     learner_config = make_learner_config(config)
-    require_inputs(method, config)
-    given = load_policy(Path(config.policy)) if "policy" in method.requires else None
+    method, given = _method_and_policy(config)
     found = load_networks(Path(config.policy), given) if given and "critics" in method.requires else None
     offline = training_log(config) if "offline_data" in method.requires else None
     if config.resume is None:
@@ -89,14 +88,8 @@ def _run(config: DictConfig, ending: ExitStack) -> int:
         title = f"finetune {env.name} {method.name}"
         line = operator.line if operator else None
         terminal = opened.enter_context(Terminal(title, config.steps, "steps", line))
-        for key, item in (("policy", "policy"), ("log", "offline_data")):
-            if config[key] is not None and item not in method.requires:
-                terminal.note(f"{key}={config[key]} is not used by {method.name}")
-        if config.steps <= method.warm_up.steps:
-            terminal.note(
-                f"steps={config.steps} ends within the pre-sample of {method.warm_up.steps} steps: "
-                "the policy will not be changed"
-            )
+        for note in _notes(config, method):
+            terminal.note(note)
         metrics = opened.enter_context(MetricsLog(out))
         run_config = _sizes(config, env, out)
         tuning = FineTuning(env, evaluation_env, learner, log, metrics, run_config, state, terminal, missed)
@@ -111,6 +104,34 @@ def _run(config: DictConfig, ending: ExitStack) -> int:
         terminal.note(f"to go on: porl-robot finetune resume={out}")
         raise tuning.interruption  # a sweep ends with the run that was interrupted
     return 0 if tuning.stopped_because is None else 1
+
+
+def _method_and_policy(config: DictConfig) -> tuple[Method, Policy | None]:
+    """The method, suited to the policy that it is given, and that policy."""
+    method = make_method(config)
+    require_inputs(method, config)
+    if "policy" not in method.requires:
+        return method, None
+    given = load_policy(Path(config.policy))
+    own = given.spec.provenance.get("median_std")
+    return method.suited_to(own if isinstance(own, float) else None), given
+
+
+def _notes(config: DictConfig, method: Method) -> Iterator[str]:
+    """What the user may not expect of this run."""
+    for key, item in (("policy", "policy"), ("log", "offline_data")):
+        if config[key] is not None and item not in method.requires:
+            yield f"{key}={config[key]} is not used by {method.name}"
+    if method.actor.initial_std != config.method.actor.initial_std:
+        yield (
+            f"explores with std {method.actor.initial_std:.2f} instead of {config.method.actor.initial_std:g}: "
+            "the policy's training data varied no more"
+        )
+    if config.steps <= method.warm_up.steps:
+        yield (
+            f"steps={config.steps} ends within the pre-sample of {method.warm_up.steps} steps: the policy will not "
+            "be changed"
+        )
 
 
 def _require_judgement(method: Method, env: RobotEnv) -> None:
@@ -138,6 +159,7 @@ def _sizes(config: DictConfig, env: RobotEnv, out: Path) -> RunConfig:
 def _finetuned(policy: Policy, summary: dict[str, Any], start: Policy) -> Policy:
     """The policy with how it came to be."""
     made = {key: summary[key] for key in ("method", "seed", "env", "env_steps", "actor_updates")}
+    made |= {key: value for key, value in start.spec.provenance.items() if key == "median_std"}
     return Policy(replace(policy.spec, provenance={**made, "parent": start.hash}), policy.weights)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from porl_robot.policy.checkpoint import save_policy
 from porl_robot.policy.cloning import Cloned, CloningConfig, clone
 from porl_robot.policy.curriculum import CurriculumConfig, clone_by_curriculum
 from porl_robot.policy.inference import PolicyRunner
-from porl_robot.policy.network import random_policy
+from porl_robot.policy.network import median_std, random_policy
 from porl_robot.policy.spec import Policy, PolicySpec
 from porl_robot.replay.buffer import ReplayBuffer
 from porl_robot.replay.log import LogData
@@ -54,8 +55,9 @@ def run(config: DictConfig) -> int:
             trained = _by_curriculum(config, method, log, env)
         else:
             trained = _by_cloning(config, method, log)
-        save_policy(trained.policy, out)
-        measured = _measured(config, trained.policy, env)
+        policy = _described(trained.policy, log)
+        save_policy(policy, out)
+        measured = _measured(config, policy, env)
     values = {
         "env": log.spec.env,
         "seed": config.seed,
@@ -92,6 +94,12 @@ def _spec(config: DictConfig, log: LogData, method: str, hidden: tuple[int, ...]
         hidden=hidden,
         provenance=provenance | {"log": log_hash(log), "episodes": log.episodes},
     )
+
+
+def _described(policy: Policy, log: LogData) -> Policy:
+    """The policy, with how much the log varied around it."""
+    varied = {"median_std": median_std(policy, log.observation)}
+    return replace(policy, spec=replace(policy.spec, provenance=policy.spec.provenance | varied))
 
 
 def _by_cloning(config: DictConfig, cloning: CloningConfig, log: LogData) -> Cloned:

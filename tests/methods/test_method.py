@@ -76,12 +76,36 @@ def test_anchored_porl_differs_in_what_it_says():
     porl, anchored = method("porl"), method("porl_anchored")
     changes = {
         "name": "porl_anchored",
-        "actor": dataclasses.replace(porl.actor, initial_std=0.2),
+        "actor": dataclasses.replace(porl.actor, initial_std=0.2, least_std=0.1),
         "critic": dataclasses.replace(porl.critic, learning_rate=1e-3, tau=0.02),
         "actor_loss": SoftActorCritic("mean", ModeDistance(Linear(0.02, 0.5, 3000))),
         "warm_up": dataclasses.replace(porl.warm_up, noise=(1.0, 0.5)),
     }
     assert anchored == dataclasses.replace(porl, **changes)
+
+
+@pytest.mark.parametrize(("own", "std"), [(None, 0.2), (0.5, 0.2), (0.15, 0.15), (0.03, 0.1)])
+def test_anchored_porl_explores_no_more_than_the_training_data_varied(own, std):
+    anchored = method("porl_anchored")
+    suited = anchored.suited_to(own)
+    assert suited.actor.initial_std == std
+    radii = [suited.actor_loss.anchor.radius(Progress(step)) for step in (0, 3000)]
+    assert radii == pytest.approx([0.1 * std, 2.5 * std])
+    rest = {"actor": anchored.actor, "actor_loss": anchored.actor_loss}
+    assert dataclasses.replace(suited, **rest) == anchored
+    assert (suited == anchored) == (std == 0.2)
+
+
+def test_other_methods_suit_every_policy():
+    for name in ("porl", "ibrl", "pex", "jsrl", "q2rl"):
+        assert method(name).suited_to(0.03) == method(name)
+
+
+def test_long_tasks_take_longer_to_begin():
+    config = load("finetune", ["env=robosuite_square", "method=porl_anchored"])
+    made = make_method(config)
+    assert (made.target.discount, made.warm_up.steps) == (0.99, 5000)
+    assert made.actor_loss.anchor.radius == Linear(0.02, 0.5, 10_000)
 
 
 def test_naive_sac_differs_in_its_warm_up_only():
@@ -139,6 +163,8 @@ def refused(function, *named):
         ("actor.learning_rate", -1.0, "learning_rate"),
         ("actor.initial_std", 5.0, "initial_std"),
         ("actor.initial_std", 0.0, "initial_std"),
+        ("actor.least_std", 0.4, "least_std"),
+        ("actor.least_std", 0.0, "least_std"),
     ],
 )
 def test_value_out_of_range_is_refused(key, value, named):

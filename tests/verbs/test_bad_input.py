@@ -23,7 +23,7 @@ USAGE = [
     (["collect", REACH, "++foo=1"], "++foo=1: unknown key foo"),
     (
         ["collect", REACH, "env.foo=1"],
-        "unknown key env.foo; there are env.name, env.discount, env.adapter, env.demonstrator",
+        "unknown key env.foo; there are env.discount, env.pre_sample, env.anchoring, env.name, env.adapter",
     ),
     (["collect", REACH, "hydra.run.dir=x"], "unknown key hydra.run.dir"),
     (["collect", REACH, "~episodes"], "~episodes: expected key=value"),

@@ -13,6 +13,7 @@ from porl_robot.cli import run
 from porl_robot.learner.backend import compile_update
 from porl_robot.learner.networks_file import CRITICS
 from porl_robot.policy.checkpoint import load_policy
+from porl_robot.policy.network import median_std
 from porl_robot.replay.log import read_log
 from porl_robot.replay.record import Phase, Source
 from porl_robot.verbs import finetune
@@ -102,6 +103,25 @@ def test_every_preset_fine_tunes(tuned, method):
     assert 40 <= said["unfreeze_step"] <= 100
     assert said["actor_updates"] == 120 - said["unfreeze_step"]
     assert said["critic_updates"] >= 2 * said["actor_updates"]
+
+
+def test_a_policy_of_exact_demonstrations_explores_less(cli, tmp_path, policy, log):
+    exact = tmp_path / "exact"
+    shutil.copytree(policy, exact)
+    seen = read_log(log).observation
+    described = json.loads((policy / "policy.json").read_text())
+    assert described["provenance"]["median_std"] == pytest.approx(median_std(load_policy(policy), seen))
+    described["provenance"]["median_std"] = 0.12
+    (exact / "policy.json").write_text(json.dumps(described))
+    folders = {given.name: tmp_path / f"from_{given.name}" for given in (policy, exact)}
+    for given in (policy, exact):
+        steps = ["steps=40", "eval_every=40", "eval_episodes=1", "final_episodes=1"]
+        told = cli("finetune", REACH, f"policy={given}", *SMALL, *steps, f"out={folders[given.name]}")
+        assert told.code == 0 and ("explores with std 0.12 instead of 0.2" in told.out) == (given == exact)
+        assert "steps=40 ends within the pre-sample of 2000 steps: the policy will not be changed" in told.out
+    stds = {name: median_std(load_policy(folder), seen) for name, folder in folders.items()}
+    assert stds == pytest.approx({"policy": 0.2, "exact": 0.12}, rel=1e-3)
+    assert load_policy(folders["exact"]).spec.provenance["median_std"] == 0.12
 
 
 @pytest.mark.parametrize("method", TUNING)
