@@ -96,14 +96,14 @@ def _wrong(found: Telemetry, truth: Telemetry) -> dict[str, list[tuple[int, Any]
 
 
 def main() -> None:
-    """Measures all of it and writes `benchmarks/results/wire_faults.json`."""
+    """Measures all of it and writes `benchmarks/results/wire_faults_SEED.json`."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--protocols", nargs="+", default=list(ROBOTS), choices=ROBOTS)
     parser.add_argument("--cycles", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     measured = {protocol: faulty_cycles(protocol, given.cycles, given.seed) for protocol in given.protocols}
-    write_results("wire_faults", given.seed, measured)
+    write_results(f"wire_faults_{given.seed}", given.seed, measured)
 
 
 if __name__ == "__main__":
