@@ -40,7 +40,7 @@ TASKS = {
 
 
 def main() -> None:
-    """Runs everything and writes `benchmarks/results/harder_ENV.json`."""
+    """Runs everything and writes `benchmarks/results/harder_ENV_SEED.json`."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tasks", nargs="+", default=list(TASKS), choices=TASKS)
     parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=METHODS)
@@ -56,7 +56,7 @@ def main() -> None:
             curve = " ".join(f"{point['success']:.2f}" for point in result["curve"])
             print(f"{result['env']} {result['method']}, {result['curve'][1]['env_steps']} steps apart: {curve}")
         record = {"commit": commit(), "machine": machine(), "seed": given.seed, "runs": results}
-        (RESULTS / f"harder_{env}.json").write_text(json.dumps(record, indent=1) + "\n")
+        (RESULTS / f"harder_{env}_{given.seed}.json").write_text(json.dumps(record, indent=1) + "\n")
 
 
 if __name__ == "__main__":
