@@ -18,7 +18,7 @@ from arms import ROBOTS, described, virtual_arm, write_results
 from hardware.host.client import HostClient
 from hardware.host.messages import Report
 from hardware.identity import calibration_file
-from porl_robot.env import Command, CommandSpace, FloatArray
+from porl_robot.command import Command, CommandSpace, FloatArray
 from sim.virtual_arm.launch import LaunchedArm
 
 _BAR = 0.1

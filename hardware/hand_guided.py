@@ -11,7 +11,7 @@ from hardware.errors import HardwareError
 from hardware.pace import PaceFilter
 from hardware.reach import MOVED
 from hardware.serial_env import SerialReach
-from porl_robot.env import Command, FloatArray, RobotState, Verdict
+from porl_robot.command import Command, FloatArray, RobotState, Verdict
 from porl_robot.safety import Chain
 from porl_robot.safety.finite import FiniteFilter
 from porl_robot.safety.position import PositionFilter

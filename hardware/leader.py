@@ -15,7 +15,7 @@ from hardware.description import RobotDescription
 from hardware.errors import HardwareError
 from hardware.identity import calibration_file, require_same_arm
 from hardware.reach_env import ReachEnv, kinematics_of
-from porl_robot.env import FloatArray
+from porl_robot.command import FloatArray
 from porl_robot.errors import UsageError, UserError
 from porl_robot.kinematics import ArmKinematics
 from porl_robot.supervision import Fault
@@ -28,7 +28,7 @@ _SAME_PLACE = 0.01
 
 
 class Leader:
-    """A `porl_robot.env.Teleoperator`. Its servos are only read: their torque is never switched on.
+    """A `porl_robot.supervision.Teleoperator`. Its servos are only read: their torque is never switched on.
 
     Args:
         env: the arm that is to follow.

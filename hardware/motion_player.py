@@ -10,7 +10,7 @@ import numpy as np
 from hardware.errors import HardwareError
 from hardware.host.messages import Report
 from hardware.serial_env import SerialReach
-from porl_robot.env import Command, FloatArray
+from porl_robot.command import Command, FloatArray
 
 WATCHED = ("commanded", "position", "velocity", "load", "current", "voltage")
 """Of every report: what is kept of it, as it is called there."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from hardware.reach import INCREMENT
-from porl_robot.env import Command, Intervention, RobotState
+from porl_robot.command import Command, Intervention, RobotState
 from porl_robot.safety.filter import Ruling, changed
 
 

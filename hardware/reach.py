@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from porl_robot.env import FloatArray
+from porl_robot.command import FloatArray
 from porl_robot.errors import UserError
 from porl_robot.kinematics import ArmKinematics
 

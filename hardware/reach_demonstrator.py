@@ -6,7 +6,7 @@ import numpy as np
 
 from hardware.reach import INCREMENT, MOVED
 from hardware.reach_env import ReachEnv
-from porl_robot.env import FloatArray
+from porl_robot.command import FloatArray
 from porl_robot.kinematics import damped_step
 from porl_robot.skill import Skill
 

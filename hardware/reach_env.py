@@ -8,7 +8,8 @@ import numpy as np
 
 from hardware.description import RobotDescription
 from hardware.reach import CONTROL_HZ, HORIZON, MOVED, OBSERVATION_SIZE, Reach
-from porl_robot.env import Command, CommandSpace, FloatArray, Outcome, RobotEnv, RobotState, Verdict, box
+from porl_robot.command import Command, CommandSpace, FloatArray, RobotState, Verdict
+from porl_robot.env import Outcome, RobotEnv, box
 from porl_robot.errors import UsageError
 from porl_robot.kinematics import ArmKinematics
 from porl_robot.safety import JointLimits, joint_chain

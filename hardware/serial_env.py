@@ -17,7 +17,7 @@ from hardware.identity import calibration_file, require_same_arm
 from hardware.manifest import read_manifest
 from hardware.reach_env import ReachEnv
 from hardware.supply import lowest_voltages
-from porl_robot.env import Command, FloatArray, RobotState
+from porl_robot.command import Command, FloatArray, RobotState
 from porl_robot.safety import JointLimits, joint_chain
 from porl_robot.scheduling import CONTROL_PRIORITY, Punctual, described, stay_in_memory
 from porl_robot.supervision import ArmingCard, Fault

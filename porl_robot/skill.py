@@ -1,13 +1,28 @@
-"""What makes a scripted expert worse than it could be."""
+"""Scripted experts, and what makes them worse than they could be."""
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 
-from porl_robot.env import FloatArray
+from porl_robot.command import FloatArray
 
 _CLIP = 0.97  # keeps the inverse of tanh small for a policy that clones
 _BIAS_SHARES = np.array([1.0, 1.0, 0.4])
+
+
+class Demonstrator(Protocol):
+    """A scripted expert that sees the env's inner state.
+
+    Made with the env it will act in and the knobs of its skill.
+    """
+
+    def begin(self, rng: np.random.Generator) -> None:
+        """Called after every `env.reset`."""
+
+    def act(self) -> FloatArray:
+        """The next action, shape (A,), in [-1, 1]."""
 
 
 class Skill:

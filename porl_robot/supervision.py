@@ -7,11 +7,9 @@ import enum
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
-import numpy as np
-import numpy.typing as npt
-
+from porl_robot.command import FloatArray
 from porl_robot.errors import UserError
 
 
@@ -63,7 +61,7 @@ class Supervisor(Protocol):
     def finishing(self) -> bool:
         """Whether the episode under way is to be the last."""
 
-    def hand(self) -> npt.NDArray[np.floating[Any]] | None:
+    def hand(self) -> FloatArray | None:
         """The action (A,) in [-1, 1] of a person who has taken over; None where nobody has."""
 
     def sleep(self, seconds: float) -> None:
@@ -83,6 +81,16 @@ class Supervisor(Protocol):
 
         `success` is None where nothing can be said of it.
         """
+
+
+class Teleoperator(Protocol):
+    """A person's hand on the robot, by way of a device of its own."""
+
+    def act(self) -> FloatArray | Fault:
+        """The next action, shape (A,), in [-1, 1], or what is wrong with the device."""
+
+    def close(self) -> None:
+        """Frees the device. May be called twice."""
 
 
 class Supervised(abc.ABC):

@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from porl_robot.env import FloatArray
+from porl_robot.command import FloatArray
 from porl_robot.kinematics import damped_step
 from porl_robot.skill import Skill
 from sim.arm_env import INCREMENT, ArmEnv

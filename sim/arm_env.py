@@ -4,16 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from porl_robot.env import (
-    Command,
-    CommandSpace,
-    FloatArray,
-    Outcome,
-    RobotEnv,
-    RobotState,
-    Verdict,
-    box,
-)
+from porl_robot.command import Command, CommandSpace, FloatArray, RobotState, Verdict
+from porl_robot.env import Outcome, RobotEnv, box
 from porl_robot.safety import JointLimits, joint_chain
 from sim.arm_model import JOINTS
 from sim.arm_physics import ArmPhysics, substeps

@@ -7,7 +7,7 @@ import math
 import mujoco
 import numpy as np
 
-from porl_robot.env import FloatArray
+from porl_robot.command import FloatArray
 from sim.arm_model import ARM_XML, JOINTS
 
 TIMESTEP = 0.005

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from porl_robot.env import FloatArray
+from porl_robot.command import FloatArray
 from sim.arm_model import CUBE_HALF_SIZE
 from sim.arm_physics import ArmPhysics
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from porl_robot.env import Command, FloatArray, RobotEnv, SafetyChain, box
+from porl_robot.command import Command, FloatArray, SafetyChain
+from porl_robot.env import RobotEnv, box
 from porl_robot.safety import action_chain
 
 

@@ -6,14 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from porl_robot.env import (
-    CommandSpace,
-    FloatArray,
-    Outcome,
-    RobotState,
-    SafetyChain,
-    box,
-)
+from porl_robot.command import CommandSpace, FloatArray, RobotState, SafetyChain
+from porl_robot.env import Outcome, box
 from porl_robot.errors import UsageError
 from sim.direct import DirectActionEnv
 from sim.quiet import quiet

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from porl_robot.env import FloatArray
+from porl_robot.command import FloatArray
 from sim.robosuite_env import STEP_SIZE, TURN_SIZE, RobosuiteEnv
 from sim.robosuite_scene import Scene, Vector, yaw_of
 

@@ -11,7 +11,7 @@ import numpy as np
 from hardware.calibration import TICKS_PER_TURN
 from hardware.description import RobotDescription
 from hardware.reach_env import ReachEnv
-from porl_robot.env import Command, FloatArray, RobotState
+from porl_robot.command import Command, FloatArray, RobotState
 from porl_robot.errors import UsageError
 from sim.identify.transmission import Transmission
 

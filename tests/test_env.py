@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from porl_robot.env import Command, CommandSpace, Intervention, Outcome, RobotEnv, RobotState, Verdict, box, step_info
+from porl_robot.command import Command, CommandSpace, Intervention, RobotState, Verdict
+from porl_robot.env import Outcome, RobotEnv, box, step_info
 from porl_robot.safety import action_chain
 
 

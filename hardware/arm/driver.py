@@ -26,7 +26,7 @@ from hardware.description import EndState, RobotDescription
 from hardware.errors import Disconnected, HardwareError, NoReply, OutOfRange
 from hardware.exchange import Statistics
 from hardware.patience import patiently
-from porl_robot.env import FloatArray
+from porl_robot.command import FloatArray
 from porl_robot.safety import JointLimits
 
 _log = logging.getLogger(__name__)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from porl_robot.env import FloatArray
+from porl_robot.command import FloatArray
 from porl_robot.safety import JointLimits
 
 _LONGEST_STEP = 0.05

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from porl_robot.env import FloatArray
+from porl_robot.command import FloatArray
 
 Flags = tuple[frozenset[str], ...]
 

@@ -9,7 +9,7 @@ import numpy as np
 from hardware.arm.faults import Fault, FaultKind
 from hardware.arm.telemetry import Telemetry
 from hardware.description import JointDescription
-from porl_robot.env import FloatArray
+from porl_robot.command import FloatArray
 
 WARM, HOT = 55.0, 65.0
 """Of a servo [deg C]: warned of, and stopped at."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from porl_robot.env import FloatArray
+from porl_robot.command import FloatArray
 
 _SIDES = ("the front", "the left", "above")
 

@@ -31,7 +31,7 @@ from hardware.host.messages import (
     Stop,
     TorqueOn,
 )
-from porl_robot.env import Command
+from porl_robot.command import Command
 
 _SILENCE = 0.05
 """Wall seconds without a report after which it is asked whether the host still lives."""

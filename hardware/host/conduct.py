@@ -9,7 +9,7 @@ from hardware.description import DeadMan
 from hardware.host.dead_man import Stage, stage
 from hardware.host.messages import Follow, HostState
 from hardware.host.motion import GoalMotion, Waypoint
-from porl_robot.env import FloatArray
+from porl_robot.command import FloatArray
 from porl_robot.safety import JointLimits
 
 _FINAL = frozenset({HostState.STOPPING, HostState.STOPPED, HostState.FAULT})

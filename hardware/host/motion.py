@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from ruckig import InputParameter
 
-from porl_robot.env import FloatArray
+from porl_robot.command import FloatArray
 from porl_robot.safety import JointLimits, PathPlanner
 
 _log = logging.getLogger(__name__)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from porl_robot.command import FloatArray
 from porl_robot.control.rollout import Choice, Transition, counted_episodes, episode
-from porl_robot.env import FloatArray, RobotEnv
+from porl_robot.env import RobotEnv
 from porl_robot.policy.inference import Agent
 from porl_robot.replay.record import Source
 from porl_robot.seeds import Stream, derive

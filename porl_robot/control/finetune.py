@@ -9,6 +9,7 @@ from functools import partial
 
 import numpy as np
 
+from porl_robot.command import FloatArray
 from porl_robot.control.checkpoints import save_checkpoint
 from porl_robot.control.curve import Curve, RunConfig
 from porl_robot.control.evaluation import EvaluationResult
@@ -17,7 +18,7 @@ from porl_robot.control.operator import FINISHED_BY_OPERATOR, STOPPED_BY_OPERATO
 from porl_robot.control.reporter import Reporter
 from porl_robot.control.rollout import Choice, Transition, episode, to_record
 from porl_robot.control.run_state import RunState
-from porl_robot.env import FloatArray, RobotEnv
+from porl_robot.env import RobotEnv
 from porl_robot.learner.learner import Learner
 from porl_robot.learner.snapshot import Snapshot
 from porl_robot.learner.thread import LearnerThread

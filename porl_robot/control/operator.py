@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable
 
+from porl_robot.command import FloatArray
 from porl_robot.control.session import LATCHED, MOVING, Action, IllegalAction, Session, State
-from porl_robot.env import FloatArray, Teleoperator
-from porl_robot.supervision import Fault, Mark
+from porl_robot.supervision import Fault, Mark, Teleoperator
 
 STOPPED_BY_OPERATOR = "stopped by the operator"
 FINISHED_BY_OPERATOR = "finished early by the operator"

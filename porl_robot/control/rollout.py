@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from porl_robot.command import FloatArray
 from porl_robot.control.operator import FINISHED_BY_OPERATOR
-from porl_robot.env import FloatArray, RobotEnv, StepInfo, step_info
+from porl_robot.env import RobotEnv, StepInfo, step_info
 from porl_robot.replay.record import Phase, Source, StepRecord
 from porl_robot.supervision import Halted
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from porl_robot.env import FloatArray
+from porl_robot.command import FloatArray
 from porl_robot.errors import UsageError, UserError
 from porl_robot.learner.backend import update_function
 from porl_robot.learner.prioritised import Priorities

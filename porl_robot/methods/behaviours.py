@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from porl_robot.env import FloatArray
+from porl_robot.command import FloatArray
 from porl_robot.methods.networks import Networks
 from porl_robot.policy.inference import Agent, Float32, PolicyRunner
 

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from porl_robot.env import FloatArray
+from porl_robot.command import FloatArray
 from porl_robot.policy.inference import Agent
 from porl_robot.replay.record import Source
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import spearmanr
 
-from porl_robot.env import FloatArray
+from porl_robot.command import FloatArray
 from porl_robot.methods.critic_losses import CriticLoss
 from porl_robot.methods.replay_plans import ReplayPlan
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from porl_robot.env import FloatArray
+from porl_robot.command import FloatArray
 from porl_robot.policy.cloning import Cloned, action_tensors, negative_log_likelihood, require_recipe
 from porl_robot.policy.descent import Descent
 from porl_robot.policy.network import (

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from porl_robot.env import FloatArray
+from porl_robot.command import FloatArray
 from porl_robot.policy.spec import LOG_STD_RANGE, OBSERVATION_CLIP, Policy
 
 Float32 = npt.NDArray[np.float32]

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from porl_robot.env import FloatArray
+from porl_robot.command import FloatArray
 from porl_robot.policy.spec import (
     LOG_STD_RANGE,
     OBSERVATION_CLIP,

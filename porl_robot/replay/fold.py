@@ -22,7 +22,7 @@ import zarr
 from zarr.core.buffer import Buffer
 from zarr.storage import LocalStore
 
-from porl_robot.env import FloatArray
+from porl_robot.command import FloatArray
 from porl_robot.errors import UserError
 from porl_robot.replay.journal import sync_directory
 from porl_robot.replay.record import LogSpec

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from porl_robot.env import FloatArray
+from porl_robot.command import FloatArray
 from porl_robot.errors import UserError
 from porl_robot.replay.record import LogSpec
 from porl_robot.replay.schema import Rows, episode_ends, row_dtype, spec_from_json, spec_to_json

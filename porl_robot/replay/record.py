@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from porl_robot.env import FloatArray
+from porl_robot.command import FloatArray
 
 
 class Source(enum.IntEnum):

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from porl_robot.env import FloatArray
+from porl_robot.command import FloatArray
 from porl_robot.replay.record import LogSpec, Phase, Source, StepRecord
 
 Rows = npt.NDArray[np.void]

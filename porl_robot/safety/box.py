@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from porl_robot.env import Command, CommandSpace, Intervention, RobotState
+from porl_robot.command import Command, CommandSpace, Intervention, RobotState
 from porl_robot.safety.filter import Ruling, changed
 
 

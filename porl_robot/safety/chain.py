@@ -1,4 +1,4 @@
-"""The order in which filters judge a command. `porl_robot.env.SafetyChain` is its face."""
+"""The order in which filters judge a command. `porl_robot.command.SafetyChain` is its face."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from porl_robot.env import Command, CommandSpace, Intervention, RobotState, Verdict
+from porl_robot.command import Command, CommandSpace, Intervention, RobotState, Verdict
 from porl_robot.safety.box import BoxFilter
 from porl_robot.safety.filter import Filter
 from porl_robot.safety.finite import FiniteFilter

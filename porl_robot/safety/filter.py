@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from porl_robot.env import Command, FloatArray, Intervention, RobotState
+from porl_robot.command import Command, FloatArray, Intervention, RobotState
 
 NEGLIGIBLE = 1e-6  # [rad], [m] or normalised: a smaller change is rounding, not an intervention
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from porl_robot.env import Command, RobotState
+from porl_robot.command import Command, RobotState
 from porl_robot.safety.filter import Ruling
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ruckig
 
-from porl_robot.env import FloatArray
+from porl_robot.command import FloatArray
 from porl_robot.safety.limits import JointLimits
 
 _PLANNED = (ruckig.Result.Working, ruckig.Result.Finished)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from ruckig import InputParameter
 
-from porl_robot.env import Command, Intervention, RobotState
+from porl_robot.command import Command, Intervention, RobotState
 from porl_robot.safety.filter import Ruling, changed
 from porl_robot.safety.limits import JointLimits
 from porl_robot.safety.paths import PathPlanner

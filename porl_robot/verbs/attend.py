@@ -10,9 +10,9 @@ from omegaconf import DictConfig
 from porl_robot.control.keyboard import Keyboard, keyboard
 from porl_robot.control.operator import KEYS_HELP, Operator
 from porl_robot.control.session import Action, Session
-from porl_robot.env import RobotEnv, Teleoperator
+from porl_robot.env import RobotEnv
 from porl_robot.errors import UsageError, UserError
-from porl_robot.supervision import ArmingCard
+from porl_robot.supervision import ArmingCard, Teleoperator
 from porl_robot.verbs.schema import CONSENT
 
 

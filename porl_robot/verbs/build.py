@@ -7,7 +7,7 @@ from dataclasses import fields
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from porl_robot.env import Demonstrator, RobotEnv
+from porl_robot.env import RobotEnv
 from porl_robot.errors import UsageError
 from porl_robot.learner.learner import LearnerConfig
 from porl_robot.methods.method import Method
@@ -15,6 +15,7 @@ from porl_robot.paths import data_dir
 from porl_robot.policy.cloning import CloningConfig
 from porl_robot.policy.curriculum import CurriculumConfig
 from porl_robot.policy.importing.declaration import Declaration, Network
+from porl_robot.skill import Demonstrator
 from porl_robot.verbs.kinds import require_kinds
 from porl_robot.verbs.made import made
 from porl_robot.verbs.robots import require_port, require_robot, require_teleop

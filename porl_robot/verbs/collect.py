@@ -18,10 +18,11 @@ import numpy as np
 from omegaconf import DictConfig
 
 from porl_robot.analysis.summary import rate, write_summary
+from porl_robot.command import FloatArray
 from porl_robot.control.evaluation import start_seeds
 from porl_robot.control.operator import Operator
 from porl_robot.control.rollout import Choice, Transition, counted_episodes, episode, to_record
-from porl_robot.env import FloatArray, RobotEnv
+from porl_robot.env import RobotEnv
 from porl_robot.replay.record import Phase, Source
 from porl_robot.replay.writer import LogWriter
 from porl_robot.seeds import Stream

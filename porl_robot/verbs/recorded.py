@@ -9,9 +9,10 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
+from porl_robot.command import FloatArray
 from porl_robot.control.evaluation import EvaluationResult
 from porl_robot.control.rollout import Choice, episode
-from porl_robot.env import FloatArray, RobotEnv
+from porl_robot.env import RobotEnv
 from porl_robot.replay.record import Source
 
 Float32 = npt.NDArray[np.float32]

@@ -7,9 +7,10 @@ from contextlib import closing, contextmanager
 
 from omegaconf import DictConfig, OmegaConf
 
-from porl_robot.env import RobotEnv, Teleoperator
+from porl_robot.env import RobotEnv
 from porl_robot.errors import UsageError
 from porl_robot.paths import data_dir
+from porl_robot.supervision import Teleoperator
 from porl_robot.verbs.made import made
 
 

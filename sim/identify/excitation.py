@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from porl_robot.env import FloatArray
+from porl_robot.command import FloatArray
 from porl_robot.safety import JointLimits
 from sim.identify.strokes import Pace, chord, rest, visit
 

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from porl_robot.env import FloatArray
+from porl_robot.command import FloatArray
 from sim.identify.recording import Recording
 from sim.identify.simulation import Simulation
 

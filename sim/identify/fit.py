@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import least_squares
 
-from porl_robot.env import FloatArray
+from porl_robot.command import FloatArray
 from sim.identify.excitation import Block
 from sim.identify.parameters import NAMES
 from sim.identify.recording import Recording

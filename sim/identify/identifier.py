@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from hardware.description import RobotDescription
-from porl_robot.env import FloatArray
+from porl_robot.command import FloatArray
 from porl_robot.errors import UserError
 from porl_robot.kinematics import ArmKinematics
 from porl_robot.safety import JointLimits

@@ -7,7 +7,7 @@ from pathlib import Path
 import mujoco
 import numpy as np
 
-from porl_robot.env import FloatArray
+from porl_robot.command import FloatArray
 from porl_robot.errors import UserError
 from porl_robot.files import replace_file
 from sim.identify import parameters, transmission

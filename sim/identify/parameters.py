@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
-from porl_robot.env import FloatArray
+from porl_robot.command import FloatArray
 
 NAMES = ("delay", "kp", "damping", "frictionloss", "backlash")
 """Columns of every array of parameters, in this order.

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from hardware.description import Gains, RobotDescription
 from hardware.errors import HardwareError
-from porl_robot.env import FloatArray
+from porl_robot.command import FloatArray
 from porl_robot.files import replace_file
 from sim.identify.excitation import LEAD_IN, Block
 

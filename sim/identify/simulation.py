@@ -9,7 +9,7 @@ import mujoco
 import numpy as np
 from mujoco.rollout import Rollout
 
-from porl_robot.env import FloatArray
+from porl_robot.command import FloatArray
 from sim.identify import parameters
 from sim.identify.excitation import Block
 from sim.identify.parameters import NAMES, Servo

@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 import ruckig
 
-from porl_robot.env import FloatArray
+from porl_robot.command import FloatArray
 
 _BETWEEN_SAMPLES = 0.99  # a curve may rise above its samples
 

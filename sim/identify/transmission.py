@@ -9,7 +9,7 @@ from __future__ import annotations
 import mujoco
 import numpy as np
 
-from porl_robot.env import FloatArray
+from porl_robot.command import FloatArray
 
 DELAY, BACKLASH = "delay", "backlash"
 """Custom numerics of a model: per actuator, in order [s], [rad]; a model without them has neither."""

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import torch
 
+from porl_robot.command import Command, CommandSpace, RobotState
 from porl_robot.control.curve import RunConfig
 from porl_robot.control.finetune import FineTuning
 from porl_robot.control.metrics import MetricsLog
 from porl_robot.control.run_state import RunState
-from porl_robot.env import Command, CommandSpace, Outcome, RobotEnv, RobotState, box
+from porl_robot.env import Outcome, RobotEnv, box
 from porl_robot.learner.learner import Learner
 from porl_robot.policy.network import random_parameters, to_policy
 from porl_robot.policy.spec import PolicySpec

@@ -16,9 +16,10 @@ from hardware import hand_guided
 from hardware.description import DeadMan, EndState, RobotDescription
 from hardware.hand_guided import HandGuidedReach
 from hardware.reach import INCREMENT, MOVED
+from porl_robot.command import FloatArray
 from porl_robot.control.operator import Operator
 from porl_robot.control.session import Action, Session, State
-from porl_robot.env import FloatArray, StepInfo, step_info
+from porl_robot.env import StepInfo, step_info
 from porl_robot.paths import data_dir
 from porl_robot.supervision import Halted
 from sim.virtual_arm.launch import LaunchedArm

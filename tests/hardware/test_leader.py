@@ -18,7 +18,8 @@ from hardware.description import RobotDescription
 from hardware.leader import Leader
 from hardware.reach import MOVED
 from hardware.serial_env import SerialReach
-from porl_robot.env import FloatArray, RobotEnv
+from porl_robot.command import FloatArray
+from porl_robot.env import RobotEnv
 from porl_robot.errors import UserError
 from porl_robot.paths import data_dir
 from porl_robot.supervision import Fault

@@ -7,7 +7,7 @@ import pytest
 
 from hardware.pace import PaceFilter
 from hardware.reach import INCREMENT
-from porl_robot.env import Command, CommandSpace, RobotState
+from porl_robot.command import Command, CommandSpace, RobotState
 
 DT = 0.05
 FILTER = PaceFilter(("pan", "lift"))

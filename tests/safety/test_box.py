@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from porl_robot.env import Command, CommandSpace, RobotState
+from porl_robot.command import Command, CommandSpace, RobotState
 from porl_robot.safety.box import BoxFilter
 
 REST = Command.at_rest(CommandSpace.RAW, np.zeros(2))

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from porl_robot.env import Command, CommandSpace, Intervention, RobotState
+from porl_robot.command import Command, CommandSpace, Intervention, RobotState
 from porl_robot.safety import Chain, JointLimits, action_chain, joint_chain
 from porl_robot.safety.filter import Ruling
 

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from porl_robot.env import Command, CommandSpace, RobotState
+from porl_robot.command import Command, CommandSpace, RobotState
 from porl_robot.safety import JointLimits
 from porl_robot.safety.position import PositionFilter
 

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from porl_robot.env import Command, CommandSpace, RobotState
+from porl_robot.command import Command, CommandSpace, RobotState
 from porl_robot.safety import JointLimits
 from porl_robot.safety.rate import RateFilter
 

@@ -13,7 +13,8 @@ import pytest
 from hardware.description import RobotDescription
 from hardware.reach import INCREMENT
 from hardware.reach_demonstrator import ReachDemonstrator
-from porl_robot.env import Command, CommandSpace, step_info
+from porl_robot.command import Command, CommandSpace
+from porl_robot.env import step_info
 from porl_robot.errors import UserError
 from porl_robot.paths import data_dir
 from sim.serial_twin import SerialTwin, between

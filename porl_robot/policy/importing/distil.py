@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from porl_robot.env import FloatArray
+from porl_robot.command import FloatArray
 from porl_robot.policy.cloning import ACTION_CLIP
 from porl_robot.policy.descent import Descent
 from porl_robot.policy.network import (

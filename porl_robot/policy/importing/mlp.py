@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from porl_robot.env import FloatArray
+from porl_robot.command import FloatArray
 from porl_robot.policy.importing.statistics import Statistics
 from porl_robot.policy.network import log_std_head
 from porl_robot.policy.spec import LOG_STD_RANGE, STD_FLOOR, Policy, PolicySpec

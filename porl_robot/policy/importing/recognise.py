@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from porl_robot.env import FloatArray
+from porl_robot.command import FloatArray
 from porl_robot.policy.importing.mlp import Mlp, linear_layers
 from porl_robot.policy.importing.raw import Raw
 from porl_robot.policy.importing.statistics import Statistics

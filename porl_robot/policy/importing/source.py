@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from porl_robot.env import FloatArray
+from porl_robot.command import FloatArray
 from porl_robot.errors import UserError
 from porl_robot.policy.importing.declaration import Declaration
 from porl_robot.policy.importing.distil import neighbours

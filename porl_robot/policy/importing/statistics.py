@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from porl_robot.env import FloatArray
+from porl_robot.command import FloatArray
 from porl_robot.errors import UserError
 
 Float64 = npt.NDArray[np.float64]

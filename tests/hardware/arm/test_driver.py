@@ -10,7 +10,7 @@ import pytest
 from hardware.arm.driver import Arm
 from hardware.arm.faults import ArmFault, FaultKind
 from hardware.arm.reader import SOFT_FAILURES
-from porl_robot.env import FloatArray
+from porl_robot.command import FloatArray
 from sim.virtual_arm.launch import LaunchedArm
 
 TICK = 2 * np.pi / 4096

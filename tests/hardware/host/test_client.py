@@ -21,7 +21,7 @@ from hardware.errors import HardwareError
 from hardware.host.client import HostClient, HostDied, NotMoving
 from hardware.host.json_codec import encode
 from hardware.host.messages import Begin, HostState, Report
-from porl_robot.env import Command, CommandSpace
+from porl_robot.command import Command, CommandSpace
 from sim.virtual_arm.launch import LaunchedArm
 
 MakeClient = Callable[..., HostClient]
@@ -204,7 +204,7 @@ from pathlib import Path
 import numpy as np
 from hardware.host.client import HostClient
 from hardware.host.json_codec import decode
-from porl_robot.env import Command, CommandSpace
+from porl_robot.command import Command, CommandSpace
 begin = decode(sys.stdin.buffer.readline())
 host = HostClient(begin.robot, begin.calibration)
 host.torque_on(1.0)

@@ -20,7 +20,7 @@ from hardware.host.client import HostClient
 from hardware.host.json_codec import encode
 from hardware.host.messages import Begin
 from hardware.manifest import read_manifest
-from porl_robot.env import Command, CommandSpace
+from porl_robot.command import Command, CommandSpace
 from sim.virtual_arm.launch import LaunchedArm
 
 from ...arms import described

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hardware.host.motion import GoalMotion, Waypoint
-from porl_robot.env import Command, CommandSpace, RobotState
+from porl_robot.command import Command, CommandSpace, RobotState
 from porl_robot.safety import JointLimits, joint_chain
 
 NAMES = ("pan", "lift")

@@ -12,7 +12,7 @@ import pytest
 
 from hardware.calibration import load_calibration
 from hardware.description import RobotDescription
-from porl_robot.env import FloatArray
+from porl_robot.command import FloatArray
 from porl_robot.kinematics import ArmKinematics
 from porl_robot.paths import data_dir
 from porl_robot.safety import JointLimits
