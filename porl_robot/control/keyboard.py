@@ -45,7 +45,10 @@ class Keyboard:
     """While entered, calls `press` with every key and `stop` with the name of every signal that stops, in a thread.
 
     Keys come at once and unseen; Ctrl-C, Ctrl-Z and Ctrl-\\ are keys like others. A terminal that goes away stops.
-    The terminal is put back on the way out. Signals that were ignored stay so. To be entered in the main thread.
+    The terminal is put back on the way out. To be entered in the main thread.
+
+    A hang-up that is ignored, as `nohup` asks, stays so. SIGINT does not: the background jobs of a script ignore it
+    without anybody's wish, and a stop must reach the robot.
 
     Args:
         descriptor: of the terminal; None reads no keys, only signals.
@@ -59,7 +62,9 @@ class Keyboard:
         self._signals, self._wake = os.pipe()
         os.set_blocking(self._wake, False)
         self._wake_before = signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
-        heeded = [each for each in (*SIGNALS, *KEYS_BY_SIGNAL) if signal.getsignal(each) is not signal.SIG_IGN]
+        heeded = {*SIGNALS, *KEYS_BY_SIGNAL}
+        if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+            heeded.remove(signal.SIGHUP)
         self._handlers_before = {each: signal.signal(each, _leave_to_the_thread) for each in heeded}
         if self._descriptor is not None:
             self._settings_before = termios.tcgetattr(self._descriptor)

@@ -124,7 +124,18 @@ def test_other_signals_are_keys(heard, number):
     assert signal.getsignal(number) is before
 
 
-def test_a_signal_that_is_ignored_stays_so(heard):
+def test_a_stop_is_heeded_where_a_script_has_its_jobs_ignore_it(heard):
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with heard.keyboard():
+            os.kill(os.getpid(), signal.SIGINT)
+            heard.wait(causes=1)
+        assert heard.causes == ["SIGINT"] and signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_a_hang_up_that_is_ignored_stays_so(heard):
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         with heard.keyboard():
