@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 import json
-import math
-import numbers
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from porl_robot.analysis.comparison import Improvement, Row
 from porl_robot.analysis.identified import IdentifiedJoint, IdentifiedParameter
-from porl_robot.analysis.statistics import Evaluation, wilson
+from porl_robot.analysis.statistics import wilson
+from porl_robot.analysis.value_kinds import (
+    COUNTS,
+    CURVE,
+    INTEGER,
+    INTEGERS,
+    NUMBER,
+    NUMBERS,
+    TEXT,
+    TEXTS,
+    TRUTH,
+    Kind,
+    records,
+)
 from porl_robot.files import replace_file
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """A kind of value: what it is called in the docs and how it is checked.
-
-    Attributes:
-        name: as the docs print it.
-        convert: gives the plain JSON value, or raises TypeError. NaN and infinity become None.
-    """
-
-    name: str
-    convert: Callable[[Any], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,106 +42,10 @@ class Key:
         return f"{self.kind.name} or null" if self.nullable else self.kind.name
 
 
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError
-    return value
-
-
-def _integer(value: Any) -> int:
-    if not isinstance(value, numbers.Integral) or isinstance(value, bool):
-        raise TypeError
-    return int(value)
-
-
-def _number(value: Any) -> float | None:
-    if not isinstance(value, numbers.Real) or isinstance(value, bool):
-        raise TypeError
-    number = float(value)
-    return number if math.isfinite(number) else None
-
-
-def _truth(value: Any) -> bool:
-    if not isinstance(value, bool | np.bool_):
-        raise TypeError
-    return bool(value)
-
-
-def _numbers(value: Any) -> list[float | None]:
-    if not isinstance(value, list | tuple | np.ndarray):
-        raise TypeError
-    return [_number(each) for each in value]
-
-
-def _counts(value: Any) -> dict[str, int]:
-    if not isinstance(value, Mapping):
-        raise TypeError
-    return {_text(name): _integer(count) for name, count in value.items()}
-
-
-def _texts(value: Any) -> list[str]:
-    if not isinstance(value, list | tuple):
-        raise TypeError
-    return [_text(each) for each in value]
-
-
-def _integers(value: Any) -> list[int]:
-    if not isinstance(value, list | tuple):
-        raise TypeError
-    return [_integer(each) for each in value]
-
-
-def _scalar(value: Any) -> str | int | float | None:
-    if value is None or isinstance(value, str):
-        return value
-    return _integer(value) if isinstance(value, numbers.Integral) else _number(value)
-
-
-def _records(of: type) -> Kind:
-    """A list of objects with the fields of the dataclass `of`, each text, a number or null."""
-    names = [each.name for each in fields(of)]
-
-    def convert(value: Any) -> list[dict[str, Any]]:
-        if not isinstance(value, list | tuple) or any(not isinstance(each, Mapping) for each in value):
-            raise TypeError
-        if any(list(each) != names for each in value):
-            raise TypeError
-        return [{name: _scalar(each[name]) for name in names} for each in value]
-
-    return Kind(f"list of {{{', '.join(names)}}}", convert)
-
-
-def _curve(value: Any) -> list[dict[str, Any]]:
-    if not isinstance(value, list | tuple):
-        raise TypeError
-    return [_point(each) for each in value]
-
-
-def _point(value: Any) -> dict[str, Any]:
-    if not isinstance(value, Mapping) or value.keys() != Evaluation.__required_keys__:
-        raise TypeError
-    success = value["success"]
-    return {
-        "env_steps": _integer(value["env_steps"]),
-        "success": None if success is None else _number(success),
-        "episodes": _integer(value["episodes"]),
-        "return_mean": _number(value["return_mean"]),
-    }
-
-
-TEXT = Kind("string", _text)
-INTEGER = Kind("integer", _integer)
-NUMBER = Kind("number", _number)
-TRUTH = Kind("true or false", _truth)
-NUMBERS = Kind("list of numbers", _numbers)
-COUNTS = Kind("object: string to integer", _counts)
-TEXTS = Kind("list of strings", _texts)
-INTEGERS = Kind("list of integers", _integers)
-CURVE = Kind("list of {env_steps, success, episodes, return_mean}", _curve)
-ROWS = _records(Row)
-IMPROVEMENTS = _records(Improvement)
-PARAMETERS = _records(IdentifiedParameter)
-JOINTS = _records(IdentifiedJoint)
+ROWS = records(Row)
+IMPROVEMENTS = records(Improvement)
+PARAMETERS = records(IdentifiedParameter)
+JOINTS = records(IdentifiedJoint)
 
 
 def _rate(name: str, meaning: str) -> tuple[Key, Key, Key]:
