@@ -13,6 +13,7 @@ from porl_robot.command import FloatArray
 from porl_robot.control.checkpoints import save_checkpoint
 from porl_robot.control.curve import Curve, RunConfig
 from porl_robot.control.evaluation import EvaluationResult
+from porl_robot.control.gauges import Gauges
 from porl_robot.control.metrics import MetricsLog
 from porl_robot.control.operator import FINISHED_BY_OPERATOR, STOPPED_BY_OPERATOR
 from porl_robot.control.reporter import Reporter
@@ -32,10 +33,6 @@ from porl_robot.seeds import Stream, derive
 from porl_robot.supervision import Halted
 from porl_robot.uninterrupted import uninterrupted
 
-EXPLOITED = 0.8
-"""Distance of the modes from the start beyond which critics were wrong in every collapse we saw (docs/methods.md)."""
-
-_METRICS_EVERY = 250
 _FIT_CHUNK = 500
 
 
@@ -64,20 +61,19 @@ class FineTuning:
         missed: int = 0,
     ) -> None:
         self._env, self._curve = env, Curve(evaluation_env, config, state)
-        self._learner, self._log, self._metrics = learner, log, metrics
+        self._learner, self._log = learner, log
         self._config, self.state, self._reporter = config, state, reporter
         self._missed = missed
         self._method: Method = learner.method
         self._rng = np.random.default_rng(derive(config.seed, Stream.EXPLORATION, state.env_steps))
         self.stopped_because: str | None = None
         self.interruption: KeyboardInterrupt | Halted | None = None
-        self._warned = False
         self._clock = time.monotonic(), time.process_time()
-        self._metrics_written = state.env_steps
         if not state.env_steps:
             state.next_check = self._method.warm_up.steps
         lag = None if env.real_time else learner.config.lag
         self._thread = LearnerThread(learner, lag, version=state.blocks)
+        self.gauges = Gauges(state, learner, self._thread, metrics, reporter)
 
     def run(self, given: Policy | None = None) -> EvaluationResult | None:
         """Runs to the end. Returns the final evaluation, or None where the run was stopped early.
@@ -135,15 +131,6 @@ class FineTuning:
         """Name of the task."""
         return self._env.name
 
-    @property
-    def updates_per_step(self) -> float | None:
-        """Critic updates per environment step since the actor was unfrozen; None before."""
-        unfrozen = self.state.unfreeze_step
-        if unfrozen is None or unfrozen == self.state.env_steps:
-            return None
-        updates = self._learner.actor_updates * self._learner.config.updates_per_step
-        return updates / (self.state.env_steps - unfrozen)
-
     def _episode(self) -> None:
         state = self.state
         seed = derive(self._config.seed, Stream.TRAINING_STARTS, state.episodes)
@@ -170,9 +157,7 @@ class FineTuning:
 
     def _look(self) -> None:
         """Metrics and evaluations that have become due."""
-        if self.state.env_steps // _METRICS_EVERY > self._metrics_written // _METRICS_EVERY:
-            self._write_metrics()
-            self._metrics_written = self.state.env_steps
+        self.gauges.look()
         if self._curve.due:
             self._measure()
 
@@ -242,7 +227,7 @@ class FineTuning:
         self.state.refits += 1
         self.state.fit_step = steps
         correlation = self._thread.run_idle(lambda learner: learner.rank_correlation(rows))
-        self._write_metrics(phase="fit", rank_correlation=correlation)
+        self.gauges.write(phase="fit", rank_correlation=correlation)
         self._reporter.note(f"critic fitted to {rows} steps, rank correlation with returns {correlation:.2f}")
         return correlation
 
@@ -250,7 +235,7 @@ class FineTuning:
         self.state.unfreeze_step = self.state.env_steps
         self._reporter.note(f"actor unfrozen at step {self.state.env_steps}")
         if not self._env.real_time:
-            self._write_metrics()
+            self.gauges.write()
 
     def _catch_up(self) -> None:
         """The updates that a crash or a stop in real time left undone, a fit among them."""
@@ -274,34 +259,6 @@ class FineTuning:
         """The newest snapshot once every update granted so far is done."""
         return self._thread.run_idle(lambda learner: self._thread.newest())
 
-    def _write_metrics(self, phase: str | None = None, **extra: float) -> None:
-        state, learner = self.state, self._learner
-        frozen = state.unfreeze_step is None
-        values = dict(extra)
-        self._thread.drain()
-        if self.updates_per_step is not None:
-            values["updates_per_step"] = self.updates_per_step
-        values |= {f"interventions/{name}": float(n) for name, n in state.interventions.items()}
-        if state.train_success is not None:
-            values["train_success"] = state.train_success
-        if learner.critic_updates:
-            rows = len(learner.buffer)
-            values |= self._thread.run_idle(lambda idle: idle.diagnose(rows)) | self._thread.metrics()
-        if not frozen:
-            weights = learner.weights(len(learner.buffer), state.env_steps - (state.unfreeze_step or 0))
-            values |= {f"coefficient/{name}": value for name, value in weights.items()}
-        phase = phase or ("pre_sample" if frozen else "online")
-        cloned = self._method.actor.source == "checkpoint"
-        if cloned and values.get("anchor_distance", 0.0) > EXPLOITED and not self._warned:
-            self._warned = True
-            distance = values["anchor_distance"]
-            self._reporter.note(
-                f"the policy's actions are {distance:.2f} away from those it began with (norm of the difference); "
-                f"beyond {EXPLOITED} the critic knows little and may be exploited"
-            )
-        self._metrics.write(state.env_steps, phase, values)
-        self._reporter.progress(state.env_steps, phase=phase, **_shown(values))
-
     def _checkpoint(self) -> None:
         self._log.flush()
         self._tick()
@@ -314,10 +271,3 @@ class FineTuning:
         self._clock = time.monotonic(), time.process_time()
         self.state.wall_s += self._clock[0] - wall
         self.state.cpu_s += self._clock[1] - cpu
-
-
-def _shown(values: dict[str, float]) -> dict[str, float | str]:
-    names = {"train_success": "success", "q_mean": "Q", "entropy": "entropy", "updates_per_step": "updates/step"}
-    shown: dict[str, float | str] = {label: values[name] for name, label in names.items() if name in values}
-    filtered = sum(value for name, value in values.items() if name.startswith("interventions/"))
-    return shown | {"filtered": f"{filtered:.0f}"} if filtered else shown

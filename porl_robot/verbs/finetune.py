@@ -219,7 +219,7 @@ def summarise(
         "env_steps": state.env_steps,
         "critic_updates": learner.critic_updates,
         "actor_updates": learner.actor_updates,
-        "updates_per_step": tuning.updates_per_step,
+        "updates_per_step": tuning.gauges.updates_per_step,
         "bc_success": start.success if start else None,
         "bc_success_sampled": sampled.success if sampled else None,
         "bc_return_mean": start.return_mean if start else None,

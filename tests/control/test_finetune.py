@@ -50,7 +50,7 @@ def test_updates_follow_the_ratio_exactly(porl):
     online = run.state.env_steps - run.state.unfreeze_step
     assert run.learner.actor_updates == online
     assert run.learner.critic_updates == 20 + UPDATES_PER_STEP * online
-    assert run.tuning.updates_per_step == UPDATES_PER_STEP
+    assert run.tuning.gauges.updates_per_step == UPDATES_PER_STEP
 
 
 def test_the_actor_is_unfrozen_at_the_end_of_an_episode(porl):
