@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from porl_robot.skill import Skill
 
@@ -47,3 +48,11 @@ def test_random_actions_are_held_for_three_to_seven_steps() -> None:
             length = 0
     assert set(runs) == {3, 4, 5, 6, 7}
     assert 0.25 < np.mean([action != 0.0 for action in actions]) < 0.45
+
+
+@pytest.mark.parametrize(("knob", "value"), [
+    ("bias", -0.01), ("noise", -0.1), ("noise", float("nan")), ("p_random", -0.1), ("p_random", 1.1),
+])  # fmt: skip
+def test_nonsense_is_refused_by_name(knob, value):
+    with pytest.raises(ValueError, match=f"^{knob} {value} "):
+        Skill(**{"bias": 0.0, "noise": 0.0, "p_random": 0.0, knob: value})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from hydra.errors import InstantiationException
@@ -16,7 +17,7 @@ def made(config: DictConfig, where: str, **arguments: Any) -> Any:
     """What a config with `_target_` describes.
 
     Raises:
-        UsageError: a value is refused; the message begins with `where`.
+        UsageError: a value is refused; the message begins with the node that refuses it, `where` or one within.
     """
     node = OmegaConf.to_container(config, resolve=True)
     assert isinstance(node, dict)
@@ -28,6 +29,18 @@ def made(config: DictConfig, where: str, **arguments: Any) -> Any:
         if isinstance(cause, UserError):
             raise cause from error
         if isinstance(cause, ValueError | TypeError):
-            reason = str(cause).split("\n", 1)[0]
-            raise UsageError(reason if reason.startswith(f"{where}.") else f"{where}: {reason}") from error
+            raise UsageError(_located(str(cause).split("\n", 1)[0], _refusing(error) or where)) from error
         raise
+
+
+def _refusing(error: InstantiationException) -> str | None:
+    """The key of the node that could not be made, which Hydra tells in a line of its own."""
+    found = re.search(r"^full_key: (.+)$", str(error), re.MULTILINE)
+    return found[1] if found else None
+
+
+def _located(reason: str, place: str) -> str:
+    outer, _, name = place.rpartition(".")
+    if outer and reason.startswith(f"{name}."):
+        return f"{outer}.{reason}"
+    return reason if reason.startswith(f"{place}.") else f"{place}: {reason}"
