@@ -25,6 +25,19 @@ class Demonstrator(Protocol):
         """The next action, shape (A,), in [-1, 1]."""
 
 
+def require_knobs(bias: float, noise: float, p_random: float) -> None:
+    """What a degraded expert asks of its knobs, those of `Skill`.
+
+    Raises:
+        ValueError: a deviation is negative, or `p_random` is no probability.
+    """
+    for name, deviation in (("bias", bias), ("noise", noise)):
+        if not deviation >= 0.0:
+            raise ValueError(f"{name} {deviation} must be at least 0")
+    if not 0.0 <= p_random <= 1.0:
+        raise ValueError(f"p_random {p_random} is outside [0, 1]")
+
+
 class Skill:
     """Three ways to spoil an expert's actions.
 
@@ -34,18 +47,14 @@ class Skill:
         p_random: chance per step to hold one random action for 3-7 steps.
 
     Raises:
-        ValueError: a deviation is negative, or `p_random` is no probability.
+        ValueError: as `require_knobs` does.
 
     Attributes:
         offset: of the waypoints in this episode, shape (3,) [m].
     """
 
     def __init__(self, bias: float, noise: float, p_random: float) -> None:
-        for name, deviation in (("bias", bias), ("noise", noise)):
-            if not deviation >= 0.0:
-                raise ValueError(f"{name} {deviation} must be at least 0")
-        if not 0.0 <= p_random <= 1.0:
-            raise ValueError(f"p_random {p_random} is outside [0, 1]")
+        require_knobs(bias, noise, p_random)
         self._bias, self._noise, self._p_random = bias, noise, p_random
 
     def begin(self, rng: np.random.Generator) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from porl_robot.command import FloatArray
+from porl_robot.skill import require_knobs
 from sim.robosuite_env import STEP_SIZE, TURN_SIZE, RobosuiteEnv
 from sim.robosuite_scene import Scene, Vector, yaw_of
 
@@ -49,7 +50,11 @@ class ScriptedDemonstrator(abc.ABC):
     def __init__(self, env: RobosuiteEnv, bias: float, noise: float, p_random: float) -> None:
         """`bias`: standard deviation of the targets' offset per episode [m], .4 of it in height. `noise`: standard
         deviation of the action's noise. `p_random`: chance per step to hold a random action for 3 to 7 steps.
+
+        Raises:
+            ValueError: as `require_knobs` does.
         """
+        require_knobs(bias, noise, p_random)
         self._scene: Scene = env.scene
         self._size = env.action_space.shape[0]
         self._bias, self._noise, self._p_random = bias, noise, p_random
