@@ -6,7 +6,7 @@ import signal
 import termios
 import threading
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -124,39 +124,39 @@ def test_other_signals_are_keys(heard, number):
     assert signal.getsignal(number) is before
 
 
-def test_a_stop_is_heeded_where_a_script_has_its_jobs_ignore_it(heard):
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+@contextmanager
+def handled(number, by):
+    before = signal.signal(number, by)
     try:
+        yield
+    finally:
+        signal.signal(number, before)
+
+
+def test_a_stop_is_heeded_where_a_script_has_its_jobs_ignore_it(heard):
+    with handled(signal.SIGINT, signal.SIG_IGN):
         with heard.keyboard():
             os.kill(os.getpid(), signal.SIGINT)
             heard.wait(causes=1)
         assert heard.causes == ["SIGINT"] and signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def test_a_hang_up_that_is_ignored_stays_so(heard):
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
+    with handled(signal.SIGHUP, signal.SIG_IGN):
         with heard.keyboard():
             os.kill(os.getpid(), signal.SIGHUP)
             os.kill(os.getpid(), signal.SIGTERM)
             heard.wait(causes=1)
         assert heard.causes == ["SIGTERM"] and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-    finally:
-        signal.signal(signal.SIGHUP, before)
 
 
 def test_another_signal_means_nothing(heard):
-    before = signal.signal(signal.SIGUSR1, lambda number, frame: None)
-    try:
+    with handled(signal.SIGUSR1, lambda number, frame: None):
         with heard.keyboard():
             os.kill(os.getpid(), signal.SIGUSR1)
             os.kill(os.getpid(), signal.SIGINT)
             heard.wait(causes=1)
         assert heard.causes == ["SIGINT"]
-    finally:
-        signal.signal(signal.SIGUSR1, before)
 
 
 def test_a_terminal_that_goes_away_stops_once(heard, terminal):
