@@ -88,9 +88,9 @@ def restore_learner(checkpoint: Checkpoint, learner: Learner) -> None:
         tensors = load_file(path)
         with torch.no_grad():
             for name, tensor in learner.state.tensors():
-                if name == PRIORITIES and len(tensors[name]) <= len(tensor):
-                    # A run that goes on for longer than it was planned keeps priorities of more rows.
-                    tensor[: len(tensors[name])] = tensors[name]
+                if name == PRIORITIES:  # of fewer or more rows where a run is to be longer or shorter than planned
+                    both = min(len(tensors[name]), len(tensor))
+                    tensor[:both] = tensors[name][:both]
                     continue
                 if tensors[name].shape != tensor.shape:
                     raise ValueError(f"{name} has shape {list(tensors[name].shape)}, not {list(tensor.shape)}")

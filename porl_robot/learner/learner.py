@@ -155,7 +155,7 @@ class Learner:
     def fit(self, rows: int, fit: Fit, updates: int) -> None:
         """`updates` critic updates with the actor frozen. Before any other update, fresh critics are given a start."""
         if self.critic_updates == 0:
-            returns = self.buffer.returns(self.method.target.discount)
+            returns = self.buffer.returns(self.method.target.discount)[:rows]
             restart_critics(self.state, self._fresh(), float(returns.mean()) if len(returns) else 0.0)
         coefficients = self._coefficients(fit.learning_rate, fit.tau, {})
         losses = replace(self._losses, critic_loss=fit.critic_loss or self.method.critic_loss)

@@ -28,6 +28,10 @@ class ModeDistance:
 
     radius: Schedule
 
+    def __post_init__(self) -> None:
+        if not self.radius.least > 0.0:
+            raise ValueError(f"anchor.radius falls to {self.radius.least:g}; it must stay above 0")
+
     def __call__(self, networks: Networks, observation: Tensor) -> Tensor:
         """The mean distance at normalised observations (B, D), before weighting."""
         mean, _ = distribution(networks["actor"], observation)

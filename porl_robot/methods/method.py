@@ -159,6 +159,13 @@ class Method:
         return replace(self, actor=replace(self.actor, initial_std=std), actor_loss=loss)
 
     @property
+    def begins_as_given(self) -> bool:
+        """Whether the given policy is what acts until the actor's first update."""
+        if self.behaviour is not None and self.behaviour.warm_up == "reference":
+            return True
+        return self.actor.source == "checkpoint"
+
+    @property
     def pairs_critics(self) -> bool:
         """Whether critics count in pairs."""
         by_target = isinstance(self.target, Bootstrap) and isinstance(self.target.heads, PairMinimum)

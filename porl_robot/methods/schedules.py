@@ -31,6 +31,10 @@ class Schedule(Protocol):
     def every_step(self) -> bool:
         """Whether it changes with every step, or only with finished episodes."""
 
+    @property
+    def least(self) -> float:
+        """What it never falls below."""
+
     def __call__(self, progress: Progress) -> float:
         """The coefficient now."""
 
@@ -44,6 +48,10 @@ class Constant:
     @property
     def every_step(self) -> bool:
         return False
+
+    @property
+    def least(self) -> float:
+        return self.value
 
     def __call__(self, progress: Progress) -> float:
         return self.value
@@ -65,6 +73,10 @@ class Linear:
     def every_step(self) -> bool:
         return True
 
+    @property
+    def least(self) -> float:
+        return min(self.start, self.end)
+
     def __call__(self, progress: Progress) -> float:
         return self.end + (self.start - self.end) * max(0.0, 1.0 - progress.step / self.steps)
 
@@ -79,6 +91,10 @@ class Scaled:
     @property
     def every_step(self) -> bool:
         return self.schedule.every_step
+
+    @property
+    def least(self) -> float:
+        return self.factor * self.schedule.least
 
     def __call__(self, progress: Progress) -> float:
         return self.factor * self.schedule(progress)
@@ -113,6 +129,10 @@ class Performance:
     @property
     def every_step(self) -> bool:
         return False
+
+    @property
+    def least(self) -> float:
+        return 0.0
 
     def __call__(self, progress: Progress) -> float:
         if progress.reward_bounds is None:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from porl_robot.command import FloatArray
+from porl_robot.errors import UserError
 from porl_robot.replay.log import LogData
 
 _UNKNOWN_RETURN = float("-inf")
@@ -70,6 +71,9 @@ class ReplayBuffer:
         observation_size, action_size: D and A.
         offline: a log whose transitions come first.
 
+    Raises:
+        UserError: there is no memory for so many rows.
+
     Attributes:
         value_bounds: smallest and largest return of the task; set by the learner.
     """
@@ -87,7 +91,12 @@ class ReplayBuffer:
         self._observation, self._action = observation_size, action_size
         self._capacity = capacity
         width = 2 * observation_size + action_size + 5
-        self._rows = torch.zeros((offline.rows if offline else 0) + capacity, width, device=device)
+        rows = (offline.rows if offline else 0) + capacity
+        try:
+            self._rows = torch.zeros(rows, width, device=device)
+        except RuntimeError as error:
+            size = rows * width * 4 / 2**30
+            raise UserError(f"no memory for {rows} steps of replay: they would take {size:.0f} GiB") from error
         self._ends: list[int] = []
         self._outcomes: list[Outcome] = []
         self._size = 0

@@ -68,7 +68,9 @@ def _row_problems(log: LogData) -> list[str]:
     }
     if log.spec.reward_bounds is not None:
         low, high = map(np.float32, log.spec.reward_bounds)
-        outside = (log.reward < low) | (log.reward > high)
+        # An operator who marks a failure takes what the rest of the episode could have cost at once.
+        failed = log.terminated & (log.success == 0)
+        outside = ((log.reward < low) & ~failed) | (log.reward > high)
         wrong[f"data/next.reward: outside the task's [{low:g}, {high:g}]"] = outside[:, None]
     problems = []
     for problem, elements in wrong.items():

@@ -22,7 +22,7 @@ from porl_robot.control.metrics import MetricsLog
 from porl_robot.control.run_state import RunState
 from porl_robot.env import RobotEnv
 from porl_robot.errors import UsageError
-from porl_robot.learner.agent_file import save_agent
+from porl_robot.learner.agent_file import BEHAVIOUR, save_agent
 from porl_robot.learner.learner import Learner
 from porl_robot.learner.networks_file import load_networks
 from porl_robot.methods.explorers import GuideThenLearner
@@ -98,7 +98,7 @@ def _run(config: DictConfig, ending: ExitStack) -> int:
     write_summary("finetune", out / "summary.json", summary)
     save_agent(_finetuned(learner.policy(), summary, start), learner, out)
     write_report(out, summary, read_metrics(out / METRICS_FILE))
-    terminal.note(_closing_line(summary))
+    terminal.note(_closing_line(summary, method.begins_as_given))
     terminal.note(f"summary, policy and report: {out}")
     if tuning.interruption is not None:
         terminal.note(f"to go on: porl-robot finetune resume={out}")
@@ -122,6 +122,8 @@ def _notes(config: DictConfig, method: Method) -> Iterator[str]:
     for key, item in (("policy", "policy"), ("log", "offline_data")):
         if config[key] is not None and item not in method.requires:
             yield f"{key}={config[key]} is not used by {method.name}"
+    if "policy" in method.requires and (Path(config.policy) / BEHAVIOUR).exists():
+        yield f"policy={config.policy} holds two policies that act together: only the one that learned is taken"
     if method.actor.initial_std != config.method.actor.initial_std:
         yield (
             f"explores with std {method.actor.initial_std:.2f} instead of {config.method.actor.initial_std:g}: "
@@ -129,8 +131,8 @@ def _notes(config: DictConfig, method: Method) -> Iterator[str]:
         )
     if config.steps <= method.warm_up.steps:
         yield (
-            f"steps={config.steps} ends within the pre-sample of {method.warm_up.steps} steps: the policy will not "
-            "be changed"
+            f"steps={config.steps} ends within the pre-sample of {method.warm_up.steps} steps: the actor will not "
+            "be updated"
         )
 
 
@@ -192,12 +194,12 @@ def resume(out: Path, learner: Learner) -> tuple[RunState, int]:
     """
     repair_log(out)
     checkpoint = newest_checkpoint(out)
-    restore_learner(checkpoint, learner)
     log = read_log(out)
     if log.rows > learner.buffer.capacity:
         raise UsageError(
             f"steps={learner.buffer.capacity}: {out} has {log.rows} steps already; expected at least those"
         )
+    restore_learner(checkpoint, learner)
     learner.buffer.extend(log)
     missed = checkpoint.run.recount(log) + checkpoint.run.owed
     return checkpoint.run, missed
@@ -237,7 +239,7 @@ def summarise(
     }
 
 
-def _closing_line(summary: dict[str, Any]) -> str:
+def _closing_line(summary: dict[str, Any], began_as_given: bool) -> str:
     if summary["stopped_because"]:
         return f"stopped at step {summary['env_steps']}: {summary['stopped_because']}"
     if summary["final_success"] is None:
@@ -248,5 +250,5 @@ def _closing_line(summary: dict[str, Any]) -> str:
     start = "" if summary["bc_success"] is None else f"{summary['bc_success']:.3f} at the start, "
     low, high = summary["final_success_low"], summary["final_success_high"]
     end = f"success {start}{summary['final_success']:.3f} at the end (95 % interval {low:.3f} to {high:.3f})"
-    unchanged = bool(start) and not summary["actor_updates"]
+    unchanged = bool(start) and began_as_given and not summary["actor_updates"]
     return f"{end}; the actor was never updated: both are the same policy" if unchanged else end

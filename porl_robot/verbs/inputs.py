@@ -46,6 +46,8 @@ def training_log(config: DictConfig) -> LogData:
         UserError: it cannot be read, or holds what nothing can be learned from.
     """
     log = read_log(Path(config.log)).kept()
+    if not log.episodes:
+        raise UserError(f"log {config.log}: holds no episode that was not discarded; expected at least one")
     require_trainable(log)
     return log
 

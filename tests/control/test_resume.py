@@ -133,6 +133,19 @@ def test_a_repeated_fit_that_a_crash_lost_is_repeated(tmp_path, run_of, slider):
     assert run.learner.critic_updates == whole.learner.critic_updates
 
 
+def test_what_comes_after_the_last_checkpoint_is_caught_up_with_bit_for_bit(tmp_path, run_of, slider):
+    """The critic fit and the unfreezing among it."""
+    whole = run_of(tmp_path, "porl", steps=STEPS, eval_every=EVERY, env=slider())
+    whole.tuning.run()
+    for checkpoint in (tmp_path / "checkpoints").iterdir():
+        if int(checkpoint.name) > EVERY:
+            shutil.rmtree(checkpoint)
+    assert whole.state.unfreeze_step > newest_checkpoint(tmp_path).run.env_steps == EVERY
+    run = resumed(tmp_path, run_of, "porl")
+    assert run.learner.critic_updates == whole.learner.critic_updates
+    assert run.learner.policy().hash == whole.learner.policy().hash
+
+
 def test_a_crash_during_an_evaluation_repeats_it(tmp_path, run_of, slider):
     probed = slider()
     probe = run_of(tmp_path / "probe", steps=STEPS, eval_every=EVERY, measured=probed)

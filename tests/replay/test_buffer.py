@@ -6,6 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from porl_robot.errors import UserError
 from porl_robot.replay.buffer import Batch, Outcome, ReplayBuffer
 from porl_robot.replay.log import read_log
 from porl_robot.replay.repair import repair_log
@@ -117,6 +118,11 @@ def test_rows_are_rounded_to_float32_and_copied():
     buffer.add(observation, np.zeros(A), observation, 0.1, False, False)
     observation[:] = 9.0
     np.testing.assert_array_equal(buffer.all(1).observation[0], np.full(D, 1 / 3, "f4"))
+
+
+def test_what_no_memory_can_hold_is_refused():
+    with pytest.raises(UserError, match=f"no memory for {2**50} steps of replay: they would take [0-9]+ GiB"):
+        ReplayBuffer(2**50, D, A)
 
 
 def test_full_buffer_refuses_one_more():

@@ -41,6 +41,20 @@ def test_training_refuses_actions_beyond_their_range(tmp_path, spec, stream, val
     assert verify_log(tmp_path) == [problem]
 
 
+def test_a_failure_may_cost_what_the_rest_of_its_episode_could_have_cost(tmp_path, spec, stream):
+    records = list(stream(dataclasses.replace(spec, reward_bounds=(-1.0, 0.0)), [3, 4]))
+    records = [dataclasses.replace(each, reward=-1.0) for each in records]
+    judged = {"reward": -17.0, "terminated": True, "truncated": False}
+    records[2] = dataclasses.replace(records[2], **judged, success=False)
+    for success, problems in ((False, 0), (True, 1)):
+        records[6] = dataclasses.replace(records[6], **judged, success=success)
+        run = tmp_path / str(success)
+        write(run, dataclasses.replace(spec, reward_bounds=(-1.0, 0.0)), records)
+        assert len(verify_log(run)) == problems
+        if not problems:
+            require_trainable(read_log(run))
+
+
 def test_training_accepts_a_finite_log_within_range(tmp_path, spec, stream):
     records = list(stream(spec, [3]))
     ends = np.resize([-1.0, 1.0], records[0].action.shape)

@@ -3,6 +3,8 @@
 import pytest
 
 from porl_robot.learner.networks_file import CRITICS
+from porl_robot.replay.log import read_log
+from porl_robot.replay.writer import LogWriter
 
 from .presets import CLONING, OFFLINE, PRESETS, SHORT, SMALL, command
 from .refusal import REACH
@@ -68,6 +70,20 @@ def test_a_method_that_goes_by_what_the_task_does_not_tell_is_refused(cli, tmp_p
     given = [f"policy={pretrained(PRESETS[method].get('pretraining', 'bc'))}", f"log={log}", f"method={method}"]
     assert_refused(cli("finetune", *task, *given, *SHORT, f"out={out}"), "gymnasium/Pendulum-v1", *named)
     assert not out.exists()
+
+
+@pytest.mark.parametrize("change", ["radius.end=0", "radius.start=-0.1"])
+def test_an_anchor_holds_at_some_distance(cli, tmp_path, policy, change):
+    given = [REACH, f"policy={policy}", f"method.actor_loss.anchor.{change}", f"out={tmp_path / 'out'}"]
+    assert_refused(cli("finetune", *given), "method.actor_loss.anchor.radius falls to", "must stay above 0")
+
+
+def test_a_log_without_an_episode_is_refused(cli, tmp_path, log):
+    with LogWriter(tmp_path / "empty", read_log(log).spec, fold_rows=100):
+        pass
+    given = [REACH, "method=rlpd", f"log={tmp_path / 'empty'}", f"out={tmp_path / 'out'}"]
+    assert_refused(cli("finetune", *given), f"log {tmp_path / 'empty'}: holds no episode")
+    assert not (tmp_path / "out").exists()
 
 
 def test_pairs_of_critics_are_even(cli, tmp_path, pretrained, log):

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from porl_robot.analysis.summary import SCHEMA
 from porl_robot.cli import run
@@ -118,10 +118,19 @@ def test_a_policy_of_exact_demonstrations_explores_less(cli, tmp_path, policy, l
         steps = ["steps=40", "eval_every=40", "eval_episodes=1", "final_episodes=1"]
         told = cli("finetune", REACH, f"policy={given}", *SMALL, *steps, f"out={folders[given.name]}")
         assert told.code == 0 and ("explores with std 0.12 instead of 0.2" in told.out) == (given == exact)
-        assert "steps=40 ends within the pre-sample of 2000 steps: the policy will not be changed" in told.out
+        assert "steps=40 ends within the pre-sample of 2000 steps: the actor will not be updated" in told.out
     stds = {name: median_std(load_policy(folder), seen) for name, folder in folders.items()}
     assert stds == pytest.approx({"policy": 0.2, "exact": 0.12}, rel=1e-3)
     assert load_policy(folders["exact"]).spec.provenance["median_std"] == 0.12
+
+
+def test_one_of_two_policies_that_act_together_is_not_taken_for_both(cli, tmp_path, tuned):
+    steps = ["steps=40", "eval_every=40", "eval_episodes=1", "final_episodes=1"]
+    given = ["method=jsrl", f"policy={tuned('ibrl')}", *SMALL, *steps]
+    told = cli("finetune", REACH, *given, f"out={tmp_path / 'out'}")
+    assert told.code == 0, told.err
+    assert f"policy={tuned('ibrl')} holds two policies that act together" in told.out
+    assert "both are the same policy" not in told.out
 
 
 @pytest.mark.parametrize("method", TUNING)
@@ -193,6 +202,19 @@ def test_a_crashed_run_catches_up_bit_for_bit(cli, tmp_path, tuned, method):
     ours, theirs = load_file(out / CRITICS), load_file(tuned(method) / CRITICS)
     assert ours.keys() == theirs.keys() and all(torch.equal(ours[name], tensor) for name, tensor in theirs.items())
     assert summary(out)["critic_updates"] == summary(tuned(method))["critic_updates"]
+
+
+def test_a_run_that_was_planned_for_longer_can_end_sooner(cli, tmp_path, tuned):
+    """It kept priorities of more rows."""
+    for name, further in (("longer", 300), ("as it was", 0)):
+        shutil.copytree(tuned("opt"), tmp_path / name)
+        path = tmp_path / name / "checkpoints" / "000000120" / "learner.safetensors"
+        tensors = load_file(path)
+        tensors["priority.rows"] = torch.cat([tensors["priority.rows"], torch.zeros(further)])
+        save_file(tensors, path)
+        outcome = cli("finetune", f"resume={tmp_path / name}", "steps=160")
+        assert outcome.code == 0, outcome.err
+    assert load_policy(tmp_path / "longer").hash == load_policy(tmp_path / "as it was").hash
 
 
 @pytest.mark.parametrize("method", ["opt", "ibrl"])
