@@ -79,7 +79,7 @@ def test_an_anchor_holds_at_some_distance(cli, tmp_path, policy, change):
 
 
 def test_a_log_without_an_episode_is_refused(cli, tmp_path, log):
-    with LogWriter(tmp_path / "empty", read_log(log).spec, fold_rows=100):
+    with LogWriter.create(tmp_path / "empty", read_log(log).spec):
         pass
     given = [REACH, "method=rlpd", f"log={tmp_path / 'empty'}", f"out={tmp_path / 'out'}"]
     assert_refused(cli("finetune", *given), f"log {tmp_path / 'empty'}: holds no episode")
