@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hardware import insist
 from hardware.bus import Bus
 from hardware.calibration import JointCalibration
-from hardware.description import Protocol, RobotDescription
+from hardware.description import JointDescription, Protocol, RobotDescription
 from hardware.servos import SERVOS, ServoModel
 
 Values = Mapping[str, int]
@@ -60,6 +60,24 @@ def counts_turns(servo: ServoModel, joint: JointCalibration) -> bool:
         return False
     lowest, highest = (end - joint.homing_offset for end in (joint.range_min, joint.range_max))
     return abs(joint.homing_offset) > _OFFSET_IN_ONE_TURN or lowest < 0 or highest > _LAST_TICK
+
+
+def reversals(robot: RobotDescription, held: Mapping[str, Values]) -> list[Change]:
+    """What has to be written so that no servo counts backwards: its offset means another thing while it does."""
+    return [
+        Change(name, "drive_mode", values["drive_mode"], values["drive_mode"] & ~_REVERSED)
+        for name, values in held.items()
+        if robot.protocol == "dynamixel" and values["drive_mode"] & _REVERSED
+    ]
+
+
+def goals_taken(bus: Bus, joint: JointDescription) -> tuple[int, int] | None:
+    """The smallest and the largest goal that a servo takes [ticks]; None where it refuses none."""
+    if SERVOS[joint.servo].protocol == "feetech":
+        return None
+    if insist.read(bus, joint.id, "operating_mode") != _DYNAMIXEL_POSITION:
+        return None
+    return insist.read(bus, joint.id, "min_position"), insist.read(bus, joint.id, "max_position")
 
 
 def effective_offset(protocol: Protocol, held: Values) -> int:

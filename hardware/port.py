@@ -34,9 +34,7 @@ def open_port(port: str, baud: int) -> Serial:
     try:
         opened = Serial(port, baud, timeout=0, write_timeout=_WRITE_TIMEOUT, exclusive=True)
     except (ValueError, OverflowError) as error:
-        raise HardwareError(
-            f"{port}: its driver refuses {baud} baud; give the baud that the servos are set to"
-        ) from error
+        raise _baud_refused(port, baud) from error
     except (OSError, termios.error) as error:
         raise _explained(port, baud, error) from error
     if not is_pseudo_terminal(port):

@@ -16,6 +16,12 @@ def roll_call(bus: Bus, robot: RobotDescription) -> dict[str, str]:
     Raises:
         HardwareError: a servo is missing, is another one, or has the wrong supply.
     """
+    for joint in robot.joints:
+        if "homing_offset" not in SERVOS[joint.servo].registers:
+            raise HardwareError(
+                f"{joint}: a {joint.servo} has no homing offset: porl-robot scan finds it, but it cannot be calibrated "
+                "or moved"
+            )
     numbers = {joint.name: _number(bus, joint) for joint in robot.joints}
     _require_all(robot, [joint for joint in robot.joints if numbers[joint.name] is None])
     for joint in robot.joints:

@@ -17,6 +17,7 @@ class FaultKind(enum.Enum):
     BROWN_OUT = "brown-out"
     OVERLOAD = "overload"
     OVERHEATED = "overheated"
+    SHUT_DOWN = "shut down"
     VOLTAGE = "voltage"
     SERVO = "servo"
     STUCK = "stuck"
@@ -32,6 +33,7 @@ _REMEDIES = {
     FaultKind.BROWN_OUT: "check the supply and its plug, support the arm, then start again",
     FaultKind.OVERLOAD: "take the load off, move the joint by hand once the torque is off, then start again",
     FaultKind.OVERHEATED: "let the arm rest with the torque off until it is below 45 deg C, then start again",
+    FaultKind.SHUT_DOWN: "support the arm, take the load off, switch the supply off and on, then start again",
     FaultKind.VOLTAGE: "check the supply under load, then start again",
     FaultKind.SERVO: "switch the supply off and on, then start again",
     FaultKind.STUCK: "free the joint or check its encoder (porl-robot scan reads it), then start again",

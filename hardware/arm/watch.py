@@ -9,6 +9,7 @@ import numpy as np
 from hardware.arm.faults import Fault, FaultKind
 from hardware.arm.telemetry import Telemetry
 from hardware.description import JointDescription
+from hardware.servos import SERVOS
 from porl_robot.command import FloatArray
 
 WARM, HOT = 55.0, 65.0
@@ -35,6 +36,10 @@ _FLAGGED = {
 }
 
 
+_LASTING = ("overload", "overheat")
+"""Flags that a Dynamixel servo keeps, without torque, until its supply has been off; a Feetech servo drops them."""
+
+
 class Watch:
     """Judges one cycle after the other.
 
@@ -46,6 +51,7 @@ class Watch:
 
     def __init__(self, joints: Sequence[JointDescription], supplies: Sequence[float]) -> None:
         self._names, self._supplies = [joint.name for joint in joints], np.array(supplies)
+        self._keeps = [joint.servo in SERVOS and SERVOS[joint.servo].protocol == "dynamixel" for joint in joints]
         self._grips = np.array([joint.grips for joint in joints])
         self._still: FloatArray | None = None
         self._full_since: float | None = None
@@ -74,10 +80,10 @@ class Watch:
         self._still = self._full_since = None
 
     def _flagged(self, telemetry: Telemetry) -> Fault | None:
-        for name, flags in zip(self._names, telemetry.flags, strict=True):
+        for name, keeps, flags in zip(self._names, self._keeps, telemetry.flags, strict=True):
             for flag in sorted(flags):
                 kind, words = _FLAGGED.get(flag, (FaultKind.SERVO, f"reports '{flag}'"))
-                return Fault(kind, f"{name} {words}", name)
+                return Fault(FaultKind.SHUT_DOWN if keeps and flag in _LASTING else kind, f"{name} {words}", name)
         return None
 
     def _hot(self, telemetry: Telemetry) -> Fault | None:

@@ -10,6 +10,7 @@ from hardware.bus import Bus
 from hardware.calibration import CENTRE, TICKS_PER_TURN
 from hardware.clock import Clock
 from hardware.description import JointDescription, Protocol
+from hardware.eprom import goals_taken
 from hardware.errors import HardwareError
 from hardware.servos import SERVOS
 
@@ -39,9 +40,10 @@ def nudged(bus: Bus, clock: Clock, joint: JointDescription) -> Iterator[int]:
     start = insist.read(bus, joint.id, "present_position")
     way = 1 if start % TICKS_PER_TURN <= CENTRE else -1
     with _weakened(bus, joint):
-        insist.write(bus, joint.id, "goal_position", start)
+        taken = goals_taken(bus, joint)
+        insist.write(bus, joint.id, "goal_position", _within(taken, start))
         insist.write(bus, joint.id, "torque_enable", 1)
-        moved = _led(bus, clock, joint.id, start, way)
+        moved = _led(bus, clock, joint.id, start, way, taken)
         if moved <= -_FAR_ENOUGH:
             raise HardwareError(f"{joint}: turned against its goal; replace this servo")
         if moved < _FAR_ENOUGH:
@@ -52,19 +54,24 @@ def nudged(bus: Bus, clock: Clock, joint: JointDescription) -> Iterator[int]:
         yield way
 
 
-def _led(bus: Bus, clock: Clock, servo: int, start: int, way: int) -> int:
+def _led(bus: Bus, clock: Clock, servo: int, start: int, way: int, taken: tuple[int, int] | None) -> int:
     """How far the servo came [ticks], positive towards the goal that led it."""
     position, tick = start, clock.now()
     for lead in range(_STEP, _LEAD + 1, _STEP):
-        insist.write(bus, servo, "goal_position", start + way * lead)
+        insist.write(bus, servo, "goal_position", _within(taken, start + way * lead))
         tick += _PERIOD
         clock.sleep_until(tick)
         position = insist.read(bus, servo, "present_position")
         if abs(position - start) >= _FAR_ENOUGH:
             break
-    insist.write(bus, servo, "goal_position", position)
+    insist.write(bus, servo, "goal_position", _within(taken, position))
     clock.sleep_until(clock.now() + _SETTLING)
     return way * (position - start)
+
+
+def _within(taken: tuple[int, int] | None, goal: int) -> int:
+    """`goal`, or the nearest that the servo takes: a joint that leans on its stop stands outside its limits."""
+    return goal if taken is None else min(max(goal, taken[0]), taken[1])
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from hardware.bus import Bus, open_bus
 from hardware.calibrate.directions import Directions
-from hardware.calibrate.eprom import by_joint
+from hardware.calibrate.eprom import by_joint, write_changes
 from hardware.calibrate.hand import sweep_by_hand
 from hardware.calibrate.operator import Operator
 from hardware.calibrate.release import released, require_no_torque
@@ -23,7 +23,7 @@ from hardware.calibrate.writing import write
 from hardware.calibration import Calibration, JointCalibration, load_calibration
 from hardware.clock import Clock
 from hardware.description import RobotDescription
-from hardware.eprom import Values, changes, effective_offset, read_held
+from hardware.eprom import Values, changes, effective_offset, read_held, reversals
 from hardware.errors import HardwareError
 from hardware.homing import Homing, calibrated, centred
 from hardware.identity import calibration_file, require_same_arm, serial_number
@@ -72,7 +72,7 @@ class Procedure:
         with closing(open_bus(robot, clock)) as bus, released(bus, robot):
             firmware = roll_call(bus, robot)
             require_no_torque(bus, robot)
-            held = read_held(bus, robot)
+            held = _counting_forwards(bus, robot, operator)
             if before is not None:
                 for line in by_joint(changes(robot, before.joints, held), "{held} ({wanted} by the file)"):
                     operator.tell(f"EPROM and calibration file differ: {line}")
@@ -148,6 +148,24 @@ def _require_writable(path: Path) -> None:
             f"{folder}: is no folder that may be written to, and the calibration is to be stored there; create it, or "
             "change its permissions"
         )
+
+
+def _counting_forwards(bus: Bus, robot: RobotDescription, operator: Operator) -> dict[str, dict[str, int]]:
+    """What the servos hold once none of them counts backwards, which the operator has agreed to.
+
+    Raises:
+        HardwareError: the operator did not, or a servo does not take it.
+    """
+    held = read_held(bus, robot)
+    backwards = reversals(robot, held)
+    if not backwards:
+        return held
+    for line in by_joint(backwards, "{held} -> {wanted}"):
+        operator.tell(f"counts backwards; to be written before it is measured: {line}")
+    if not operator.agrees("write this to the EPROM?"):
+        raise HardwareError("you did not agree: nothing was written, servos and calibration file are as they were")
+    write_changes(bus, robot, backwards)
+    return read_held(bus, robot)
 
 
 def _swept(

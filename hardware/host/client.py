@@ -38,6 +38,9 @@ _SILENCE = 0.05
 
 _CLOSING = 5.0
 
+_SWITCHING = 30.0
+"""Wall seconds for the torque of all servos: a hundred requests and more, each late by the adapter's latency."""
+
 
 class HostDied(HardwareError):
     """The arm host has ended on its own. Feetech servos hold their last goal; Dynamixel's watchdog stops them."""
@@ -98,19 +101,19 @@ class HostClient:
         """How long ago the joints in `report` were read [s], arm time."""
         return max(self.clock.now() - report.measured, 0.0)
 
-    def torque_on(self, speed: float, wait: float = 2.0) -> None:
+    def torque_on(self, speed: float, wait: float = _SWITCHING) -> None:
         """Switches the torque on where the arm stands; returns once it is on. The operator has agreed.
 
         Args:
             speed: share of the robot's limits in (0, 1].
-            wait: at most so long [s], arm time.
+            wait: at most so long [wall s].
 
         Raises:
             NotMoving: it could not be switched on; says why.
         """
         sequence = self._next()
         self._send(TorqueOn(sequence, self.clock.now(), speed))
-        self._await(sequence, HostState.HOLDING, wait)
+        self._await(sequence, HostState.HOLDING, wait, "its torque may still come on: stay clear, then start again")
 
     def follow(self, command: Command, duration: float) -> None:
         """Be at `command`, moving as it says, in `duration` [s]. Arrays in it: shape (n,)."""
@@ -128,17 +131,17 @@ class HostClient:
         """Come to rest and stay; commands may cease."""
         self._send(Hold(self._next(), self.clock.now()))
 
-    def release(self, wait: float = 2.0) -> None:
+    def release(self, wait: float = _SWITCHING) -> None:
         """Takes the torque away from an arm that holds; returns once it is gone. Somebody has the arm in their hands.
 
         While it is gone, every stop but that by a fault turns it on again where the end state is to hold.
 
         Raises:
-            NotMoving: it could not be taken away within `wait` [s], arm time; says why.
+            NotMoving: it could not be taken away within `wait` [wall s]; says why.
         """
         sequence = self._next()
         self._send(Release(sequence, self.clock.now()))
-        self._await(sequence, HostState.RELEASED, wait)
+        self._await(sequence, HostState.RELEASED, wait, "support the arm, then start again")
 
     def stop(self) -> None:
         """Come to rest and go into the configured end state, for good."""
@@ -192,19 +195,24 @@ class HostClient:
                 raise HostDied(f"the arm host says nothing; {self._epitaph()}")
         return report
 
-    def _await(self, sequence: int, state: HostState, wait: float) -> None:
-        deadline = self.clock.now() + wait
-        while self.clock.now() < deadline:
+    def _await(self, sequence: int, state: HostState, wait: float, advice: str) -> None:
+        """Returns once the host has taken the order and come to `state`.
+
+        Raises:
+            NotMoving: it has stopped instead, or has not come there within `wait` [wall s]; then with `advice`.
+        """
+        deadline = time.monotonic() + wait
+        while time.monotonic() < deadline:
             newest = self._end.newest(self.clock.real(0.05))
             self._report = newest or self._report
             if self._report.state is state and self._report.accepted >= sequence:
                 return
             if self._report.state in (HostState.FAULT, HostState.STOPPED):
-                break
+                fault = self._report.fault
+                reason = f"{fault.cause}; {fault.remedy}" if fault else f"the arm host is {self._report.state.value}"
+                raise NotMoving(reason)
             self._require_alive()
-        fault = self._report.fault
-        reason = f"{fault.cause}; {fault.remedy}" if fault else f"the arm host is {self._report.state.value}"
-        raise NotMoving(reason)
+        raise NotMoving(f"the arm host is {self._report.state.value} after {wait:g} s; {advice}")
 
     def _send(self, order: Order) -> None:
         if not self._end.send(order):

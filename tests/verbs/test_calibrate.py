@@ -94,13 +94,14 @@ def test_an_arm_that_nobody_moves_is_refused(cli, arm):
     assert held(arm.link, 5, "homing_offset", "torque_enable", "lock") == {(0, 0, 1)}
 
 
-def test_ctrl_c_ends_a_sweep(arm):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_ctrl_c_and_a_closed_terminal_end_a_sweep(arm, number):
     command = [sys.executable, "-m", "porl_robot", *virtual(arm), "seconds=1000"]
     pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     process = subprocess.Popen(command, **pipes, text=True)
     while "shoulder_pan 0 of" not in process.stdout.readline():
         assert process.poll() is None
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, said = process.communicate(timeout=30)
     assert (process.returncode, said) == (1, "porl-robot calibrate: interrupted\n")
     assert held(arm.link, 5, "homing_offset", "torque_enable", "lock") == {(0, 0, 1)}

@@ -43,6 +43,15 @@ def test_fault(change: dict[str, object], kind: FaultKind, words: str) -> None:
     assert found is not None and found.kind is kind and words in str(found) and found.remedy in str(found)
 
 
+@pytest.mark.parametrize("flag", ["overload", "overheat"])
+def test_a_servo_that_stays_shut_down_needs_its_supply_off(flag: str) -> None:
+    own = Watch((JOINTS[0], JointDescription("lift", 2, "XL330-M288")), (12.0, 12.0))
+    told = replace(WELL, flags=(frozenset(), frozenset({flag})))
+    own.fault(told, ZERO)
+    found = own.fault(told, ZERO)
+    assert found is not None and found.kind is FaultKind.SHUT_DOWN and "supply off and on" in found.remedy
+
+
 def test_every_servo_is_held_against_its_own_supply() -> None:
     own = Watch(JOINTS, (12.0, 5.0))
     for volts, words in (([12.0, 5.0], None), ([9.0, 5.0], "pan gets 9.0 V of 12 V"), ([12.0, 3.9], "lift gets 3.9 V")):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from hardware.arm.driver import open_arm
+from hardware.bus import open_bus
 from hardware.calibrate.procedure import Procedure
 from hardware.calibration import Calibration, load_calibration
 from hardware.clock import Clock
@@ -118,6 +120,28 @@ def test_a_file_of_lerobots_is_taken_over_and_given_back(
     content["wrist_roll"] |= {"range_min": 227, "range_max": 3867}
     content["shoulder_lift"]["drive_mode"] = 1
     assert back == content
+
+
+@pytest.mark.parametrize("agreeing", [True, False])
+def test_a_servo_that_counts_backwards_counts_forwards_before_it_is_measured(
+    bench: Make, lerobot: Callable[[Bench], Path], agreeing: bool
+) -> None:
+    """Another program may have left it so; its offset would be mirrored."""
+    own = bench("light")
+    elbow = next(joint.id for joint in own.robot.joints if joint.name == "elbow_flex")
+    with closing(open_bus(own.robot, Clock(own.robot.time_scale))) as bus:
+        bus.write(elbow, "drive_mode", 1)
+    person = own.person(agreeing=agreeing)
+    if agreeing:
+        made = load_calibration(Procedure(own.robot).calibrate(person, lerobot(own)))
+        assert made.joints["elbow_flex"].homing_offset == shipped("light").joints["elbow_flex"].homing_offset
+        assert len(person.questions) == 2
+    else:
+        with pytest.raises(HardwareError, match="you did not agree: nothing was written"):
+            Procedure(own.robot).calibrate(person, lerobot(own))
+    said = "counts backwards; to be written before it is measured: elbow_flex: drive_mode 1 -> 0"
+    assert said in person.heard
+    assert own.held("drive_mode")["elbow_flex"] == (0 if agreeing else 1,)
 
 
 def test_both_are_shown_where_eprom_and_file_differ(bench: Make, lerobot: Callable[[Bench], Path]) -> None:

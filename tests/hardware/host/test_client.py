@@ -8,12 +8,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from hardware import insist
+from hardware.arm.limits import with_ranges
 from hardware.bus import open_bus
 from hardware.clock import Clock
 from hardware.description import DeadMan, EndState, RobotDescription
@@ -21,8 +25,11 @@ from hardware.errors import HardwareError
 from hardware.host.client import HostClient, HostDied, NotMoving
 from hardware.host.json_codec import encode
 from hardware.host.messages import Begin, HostState, Report
+from hardware.manifest import read_manifest
 from porl_robot.command import Command, CommandSpace
 from sim.virtual_arm.launch import LaunchedArm
+
+from ...arms import described
 
 MakeClient = Callable[..., HostClient]
 
@@ -119,6 +126,24 @@ def test_silence_holds_then_ends_in_the_configured_state(virtual: LaunchedArm, c
     assert driven(virtual) == [False] * 6
     with pytest.raises(NotMoving, match="stopped"):
         host.torque_on(1.0)
+
+
+def test_switching_the_torque_on_takes_wall_time(tmp_path: Path) -> None:
+    """A hundred requests, however fast the arm's own time runs."""
+    with LaunchedArm(tmp_path / "arm", robot="light", time_scale=20) as virtual:
+        manifest, robot = read_manifest(str(virtual.link)), described("light", port=str(virtual.link), time_scale=20.0)
+        assert manifest is not None
+        with closing(open_bus(robot, Clock(20.0))) as bus:
+            for joint, register in product(robot.joints, ("position_p", "position_d", "acceleration")):
+                insist.write(bus, joint.id, register, 10)
+        with closing(HostClient(with_ranges(robot), Path(manifest.calibration))) as host:
+            host.torque_on(0.3)
+            assert host.report().state is HostState.HOLDING
+
+
+def test_an_order_that_is_not_carried_out_in_time_says_what_may_still_come(client: MakeClient) -> None:
+    with pytest.raises(NotMoving, match="disarmed after 0 s; its torque may still come on: stay clear"):
+        client("hold").torque_on(0.3, wait=0.0)
 
 
 def test_a_stop_is_final(virtual: LaunchedArm, client: MakeClient) -> None:
