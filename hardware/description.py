@@ -185,6 +185,8 @@ def robot(
 
 
 def _joints(joints: Mapping[str, Mapping[str, Any]], has_model: bool) -> tuple[JointDescription, ...]:
+    if not isinstance(joints, Mapping) or not all(isinstance(each, Mapping) for each in joints.values()):
+        raise ValueError("robot.joints: expected the keys of each joint under its name, as in configs/robot")
     made = tuple(_of(JointDescription, {"name": name, **each}, f"robot.joints.{name}") for name, each in joints.items())
     if not made:
         raise ValueError("robot.joints: an arm has at least one joint")

@@ -102,7 +102,7 @@ def _robot(given: Mapping[str, str]) -> DictConfig:
         raise UsageError(f"robot={name}: no such arm and no such file; there are {known}")
     try:
         config = OmegaConf.load(path)
-    except (OSError, YAMLError, OmegaConfBaseException) as error:
+    except (OSError, YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:
         raise UsageError(f"robot={name}: {path} cannot be read ({str(error).splitlines()[0]})") from error
     if not isinstance(config, DictConfig) or "_target_" not in config:
         raise UsageError(f"robot={name}: {path} describes no arm; expected one like {folder / 'so101.yaml'}")

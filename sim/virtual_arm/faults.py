@@ -116,7 +116,7 @@ def _words(line: str) -> Mapping[str, Any]:
 def _load(path: Path) -> list[Mapping[str, Any]]:
     try:
         content = OmegaConf.to_container(OmegaConf.load(path))
-    except (OSError, YAMLError, OmegaConfBaseException) as error:
+    except (OSError, YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:
         raise HardwareError(f"faults={path}: cannot be read ({str(error).splitlines()[0]})") from error
     if not isinstance(content, list) or not all(isinstance(each, dict) and "fault" in each for each in content):
         raise HardwareError(f"faults={path}: expected a list of mappings such as {{fault: drop, p: 0.1}}")

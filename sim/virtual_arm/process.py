@@ -42,15 +42,10 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class Process:
-    """Moves the arm through time and serves its port until it is told to stop. One thread.
+    """Moves the arm through time and serves its port until it is told to stop. One thread."""
 
-    Raises:
-        HardwareError: the link cannot be made.
-    """
-
-    def __init__(self, arm: VirtualArm, link: Path, scale: float, schedule: Schedule, seed: int) -> None:
-        self._arm = arm
-        self._port = Port(link)
+    def __init__(self, arm: VirtualArm, port: Port, scale: float, schedule: Schedule, seed: int) -> None:
+        self._arm, self._port = arm, port
         self._clock = Clock(scale)
         self._schedule = schedule
         self._wire = Wire(arm.chain, schedule, Random(seed))

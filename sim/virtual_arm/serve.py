@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from hardware.calibration import load_calibration
@@ -17,6 +18,7 @@ from sim.virtual_arm.calibration import calibration_from, serial_of, shipped_cal
 from sim.virtual_arm.eprom import assembled, calibrated, load_eprom, save_eprom
 from sim.virtual_arm.faults import parse_faults
 from sim.virtual_arm.motor import MOTORS
+from sim.virtual_arm.port import Port
 from sim.virtual_arm.process import Process
 from sim.virtual_arm.schedule import Schedule
 
@@ -49,6 +51,7 @@ def serve(
         HardwareError: something given cannot be used.
     """
     where = Path(link)
+    port = Port(where)  # before anything is written beside it: another arm may be there
     for joint in robot.joints:
         if joint.servo not in SERVOS or joint.servo not in MOTORS:
             raise HardwareError(
@@ -58,28 +61,40 @@ def serve(
             raise HardwareError(f"robot.joints.{joint.name}.servo={joint.servo}: does not speak {robot.protocol}")
     schedule = Schedule()
     schedule.add(parse_faults(faults))
-    calibration_file = shipped_calibration(robot) or _made_calibration(robot, _beside(where, "calibration"))
+    with _told(robot):
+        calibration_file = shipped_calibration(robot) or _made_calibration(robot, _beside(where, "calibration"))
     calibration = load_calibration(calibration_file)
     memory = Path(eprom) if eprom and eprom != FACTORY else _beside(where, "eprom")
-    if eprom == FACTORY:
-        kept = assembled(robot)
-    elif memory.exists():
-        kept = load_eprom(memory, robot)
-        # Who calibrates a virtual arm leaves the file beside its link.
-        own = _beside(where, "calibrated")
-        calibration_file = own if own.exists() else calibration_file
-    else:
-        kept = calibrated(robot, calibration)
+    with _told(robot):
+        if eprom == FACTORY:
+            kept = assembled(robot)
+        elif memory.exists():
+            kept = load_eprom(memory, robot)
+            # Who calibrates a virtual arm leaves the file beside its link.
+            own = _beside(where, "calibrated")
+            calibration_file = own if own.exists() else calibration_file
+        else:
+            kept = calibrated(robot, calibration)
     kinds = [joint.servo for joint in robot.joints]
 
     def save() -> None:
         save_eprom(memory, kinds, [servo.memory.kept for servo in arm.servos])
 
-    arm = VirtualArm(robot, calibration, kept, save, backlash)
-    process = Process(arm, where, time_scale, schedule, seed)
+    with _told(robot):
+        arm = VirtualArm(robot, calibration, kept, save, backlash)
+    process = Process(arm, port, time_scale, schedule, seed)
     save()
     manifest = Manifest(os.getpid(), serial_of(robot), robot.name, time_scale, str(calibration_file))
     process.run(manifest, announce)
+
+
+@contextmanager
+def _told(robot: RobotDescription) -> Iterator[None]:
+    """What a servo or the body cannot be is the description's fault."""
+    try:
+        yield
+    except ValueError as error:
+        raise HardwareError(f"robot={robot.name}: {str(error).splitlines()[0]}") from error
 
 
 def _made_calibration(robot: RobotDescription, path: Path) -> Path:

@@ -6,6 +6,7 @@ import os
 import pty
 
 import pytest
+import yaml
 
 from hardware.calibration import load_calibration
 from hardware.manifest import read_manifest
@@ -43,6 +44,12 @@ joints:
         (["link=x", "seed=1.5"], 2, "seed=1.5: expected a whole number"),
         (["link=x", "faults=fire"], 1, "faults: fire: no such fault"),
         (["link=nowhere/x"], 1, "nowhere is no folder"),
+        (["link=nowhere/x", "robot=koch"], 1, "nowhere is no folder"),
+        (["link=x", "robot=binary.yaml"], 2, "binary.yaml cannot be read"),
+        (["link=x", "faults=binary.yaml"], 1, "binary.yaml"),
+        (["link=x", "robot=listed.yaml"], 2, "robot.joints: expected the keys of each joint under its name"),
+        (["link=x", "robot=strong.yaml"], 1, "robot=pair: "),
+        (["link=x", "robot=modelled.yaml"], 1, "robot=pair: "),
         (["link=taken"], 1, "link=taken: is there already"),
         (["link=live"], 1, "link=live: is there already"),
         (["link=x", "eprom=taken"], 1, "eprom=taken: cannot be read"),
@@ -60,6 +67,12 @@ def test_what_it_cannot_use_is_said_in_one_line(cli, tmp_path, monkeypatch, give
     monkeypatch.chdir(tmp_path)
     (tmp_path / "taken").write_text("a: 1\n")
     (tmp_path / "broken.yaml").write_text("a: [")
+    (tmp_path / "binary.yaml").write_bytes(bytes(range(128, 256)))
+    listed = yaml.safe_load(GENERIC)
+    (tmp_path / "strong.yaml").write_text(yaml.dump(listed | {"gains": {"p": 100_000, "i": 0, "d": 0}}))
+    (tmp_path / "modelled.yaml").write_text(yaml.dump(listed | {"model": str(tmp_path / "empty.xml")}))
+    (tmp_path / "empty.xml").write_text("<mujoco/>")
+    (tmp_path / "listed.yaml").write_text(yaml.dump(listed | {"joints": ["base", "jaw"]}))
     (tmp_path / "scs.yaml").write_text(GENERIC.replace("dynamixel", "feetech").replace("XM430", "SCS0009"))
     (tmp_path / "mixed.yaml").write_text(GENERIC.replace("XM430", "STS3215"))
     (tmp_path / "slow.yaml").write_text(GENERIC.replace("57600", "1234"))
@@ -89,3 +102,13 @@ def test_an_arm_of_ones_own_gets_a_calibration_beside_its_link(tmp_path):
         joints = load_calibration(tmp_path / "port.calibration.json").joints
         assert manifest.calibration == str(tmp_path / "port.calibration.json")
         assert (joints["base"].id, joints["base"].limits) == (11, pytest.approx((-1.0, 1.5), abs=2e-3))
+
+
+def test_the_files_of_a_running_arm_are_left_alone(cli, tmp_path):
+    (tmp_path / "pair.yaml").write_text(GENERIC)
+    (tmp_path / "other.yaml").write_text(GENERIC.replace("name: pair", "name: other"))
+    with LaunchedArm(tmp_path / "port", robot=tmp_path / "pair.yaml"):
+        files = {path: path.read_bytes() for path in tmp_path.glob("port.*") if path.is_file()}
+        outcome = cli("virtual-arm", f"link={tmp_path / 'port'}", f"robot={tmp_path / 'other.yaml'}")
+        assert outcome.code == 1 and "is there already" in outcome.err
+        assert len(files) == 3 and files == {path: path.read_bytes() for path in files}

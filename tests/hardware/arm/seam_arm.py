@@ -16,6 +16,7 @@ from hardware.manifest import Manifest
 from porl_robot.paths import data_dir
 from sim.virtual_arm.arm import VirtualArm
 from sim.virtual_arm.eprom import calibrated
+from sim.virtual_arm.port import Port
 from sim.virtual_arm.process import Process
 from sim.virtual_arm.schedule import Schedule
 
@@ -29,7 +30,7 @@ def main(link: Path, path: Path) -> None:
     calibration.save(path)
     arm = VirtualArm(robot, calibration, calibrated(robot, calibration), save=lambda: None)
     manifest = Manifest(os.getpid(), calibration.serial, robot.name, 1.0, str(path))
-    Process(arm, link, 1.0, Schedule(), seed=0).run(manifest, partial(print, flush=True))
+    Process(arm, Port(link), 1.0, Schedule(), seed=0).run(manifest, partial(print, flush=True))
 
 
 if __name__ == "__main__":
