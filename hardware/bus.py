@@ -143,20 +143,6 @@ class Bus:
         if gone is not None:
             raise gone
 
-    def reboot(self, id: int) -> None:
-        """Restarts a servo, which loses its torque and its RAM and is deaf for some tenths of a second.
-
-        Raises:
-            HardwareError: it has no such instruction.
-            NoReply: it does not answer.
-        """
-        request = self._family.reboot(id)
-        if request is None:
-            raise HardwareError(f"servo {id} cannot be restarted over the bus; switch its supply off and on")
-        self._memories.forget_status_level(id)
-        if not self._exchange.ask(request, (id,), 0, self._exchange.patience[-1]):
-            raise silent(self._transport.port, id)
-
     def _planned(self, ids: tuple[int, ...], first: str, last: str) -> Mapping[int, Span]:
         """What to make of the block of each servo; kept, since a control loop asks in every cycle."""
         spans = {id: self.servos[id].span(first, last) for id in ids}

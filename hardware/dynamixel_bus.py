@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hardware.codec import dynamixel
-from hardware.codec.frame import Frame, Request
+from hardware.codec.frame import Frame
 from hardware.exchange import Exchange
 
 _PING_BYTES = 3  # model number, firmware
@@ -47,10 +47,6 @@ class DynamixelFamily:
     def faults(self, error: int) -> tuple[str, ...]:
         """That the servo has a hardware alert; its `status` register says which."""
         return ("hardware alert",) if error & dynamixel.ALERT else ()
-
-    def reboot(self, id: int) -> Request | None:
-        """The request that restarts a servo."""
-        return dynamixel.reboot(id)
 
 
 def _read_fast(exchange: Exchange, ids: Sequence[int], address: int, count: int, late: float) -> dict[int, Frame]:

@@ -43,6 +43,3 @@ class Family(Protocol):
 
     def faults(self, error: int) -> tuple[str, ...]:
         """What the error byte says of the servo's health."""
-
-    def reboot(self, id: int) -> Request | None:
-        """The request that restarts a servo, or None where there is none."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hardware.codec import feetech
-from hardware.codec.frame import Frame, Request
+from hardware.codec.frame import Frame
 from hardware.exchange import Exchange
 from hardware.servos import SERVOS_BY_NUMBER
 from hardware.servos.feetech import FAULTS
@@ -40,7 +40,3 @@ class FeetechFamily:
     def faults(self, error: int) -> tuple[str, ...]:
         """What the error byte says of the servo's health."""
         return tuple(name for bit, name in FAULTS.items() if error & bit)
-
-    def reboot(self, id: int) -> Request | None:
-        """None: there is no such instruction."""
-        return None

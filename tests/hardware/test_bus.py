@@ -181,17 +181,6 @@ def test_dynamixel_refuses_eprom_while_the_torque_is_on(serve: Callable[..., Any
     bus.close()
 
 
-def test_only_dynamixel_can_be_restarted(bus: Bus, protocol: str) -> None:
-    if protocol == "dynamixel":
-        bus.reboot(1)
-        bus._exchange.patience = (0.01, 0.05)
-        with pytest.raises(NoReply):
-            bus.reboot(9)
-    else:
-        with pytest.raises(HardwareError, match="servo 1 cannot be restarted over the bus; switch its supply"):
-            bus.reboot(1)
-
-
 def test_old_firmware_without_fast_sync_read(serve: Callable[..., Any]) -> None:
     server = serve({id: SERVOS["XL330-M288"] for id in IDS})
     server.unknown.add(dynamixel.Instruction.FAST_SYNC_READ)
