@@ -16,6 +16,7 @@ from porl_robot.errors import UsageError
 from porl_robot.verbs.build import make_learner_config, make_method, require_demonstrator
 from porl_robot.verbs.compose import CONFIG_NAME, dotted, load, parse, quoted
 from porl_robot.verbs.kinds import shown
+from porl_robot.verbs.robots import require_robot
 
 INPUTS = {"policy": "policy", "critics": "critics", "offline_data": "data"}
 """What a method may require, and which of the inputs made here holds it. `data` is the demonstrations' log; policy and
@@ -215,6 +216,11 @@ class _Planner:
         key = (verb, *overrides)
         if key not in self._composed:
             config = load(verb, overrides)
+            require_robot(config)
+            if "twin" in config.env:
+                raise UsageError(
+                    f"envs: {config.env.name} moves a real arm and nobody attends here; expected serial_twin"
+                )
             if verb == "finetune":
                 make_method(config)
                 make_learner_config(config)

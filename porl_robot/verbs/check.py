@@ -15,7 +15,7 @@ from porl_robot.verbs.build import (
     make_pretraining,
     require_demonstrator,
 )
-from porl_robot.verbs.inputs import _KEYS, require_inputs
+from porl_robot.verbs.inputs import _KEYS, require_inputs, require_policy_alone
 from porl_robot.verbs.made import made
 from porl_robot.verbs.robots import require_port, require_robot, require_teleop
 
@@ -40,10 +40,12 @@ def check(config: DictConfig) -> None:
         make_declaration(config)
     elif "log" in config:
         make_pretraining(config)
+    elif "method" in config:
+        require_policy_alone(make_method(config))
     if "skill" in config:
         require_demonstrator(config)
     require_robot(config)
-    if inputs != ("log",):
+    if "policy" in config or "log" not in config or "source" in config:  # pretrain measures on the twin
         require_port(config)
         require_teleop(config)
     if "policy" in inputs and config.get("policy"):

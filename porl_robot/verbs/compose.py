@@ -185,8 +185,12 @@ def _require_kinds(verb: str, overrides: Iterable[Override]) -> None:
 
 
 def _assign(config: DictConfig, override: Override) -> None:
+    key, value = override.key_or_group, override.value()
+    node = key.startswith("env.") and isinstance(OmegaConf.select(config, key), DictConfig)
+    if node and not isinstance(value, dict) and (key, value) != ("env.demonstrator", None):
+        raise UsageError(f"{override.input_line}: expected keys with values")
     try:
-        OmegaConf.update(config, override.key_or_group, override.value())
+        OmegaConf.update(config, key, value)
     except OmegaConfBaseException as error:
         raise UsageError(f"{override.input_line}: {_first_line(error)}") from error
 

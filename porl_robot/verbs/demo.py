@@ -7,10 +7,10 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from porl_robot.errors import UsageError
 from porl_robot.verbs import collect, finetune, pretrain
 from porl_robot.verbs.build import make_learner_config, make_method, require_demonstrator
 from porl_robot.verbs.compose import load, quoted
+from porl_robot.verbs.inputs import require_policy_alone
 from porl_robot.verbs.outputs import require_new_out
 
 _TASK = ("env", "robot", "safety", "seed")
@@ -24,12 +24,7 @@ def run(config: DictConfig) -> int:
     for folder in (out, log, policy):
         require_new_out(folder)
     require_demonstrator(config)
-    method = make_method(config)
-    if not {*method.requires} <= {"policy"}:
-        raise UsageError(
-            f"method={method.name} needs {' and '.join(method.requires)}, demo makes a cloned policy only; "
-            "expected a method that needs no more, such as porl"
-        )
+    require_policy_alone(make_method(config))
     make_learner_config(config)
     collect.run(_config("collect", config, _TASK, skill="degraded", episodes=config.episodes, out=log))
     pretrain.run(_config("pretrain", config, _TASK, log=log, out=policy))

@@ -29,6 +29,7 @@ def run(config: DictConfig) -> int:
     """Records where no `config.log` is given, and fits."""
     began = time.monotonic()
     require_new_out(Path(config.out))
+    made(config.robot, "robot")  # names its own keys, which it is a part of below
     identifier = _made(_IDENTIFIER, config)
     if config.log is None:
         recording, log = _record(config, identifier), Path(config.out) / RECORDING

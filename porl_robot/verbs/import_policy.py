@@ -191,8 +191,8 @@ def _report(terminal: Terminal, values: dict[str, Any], difference: ModeDifferen
     if not values["within_tolerance"]:
         terminal.note(
             f"WARNING: the imported policy misses tolerance={values['tolerance']}: 95 % of its actions differ by up to "
-            f"{difference.quantile_95[worst]:.2g} in dimension {worst}; more episodes, rounds, steps or a wider hidden "
-            "may help"
+            f"{difference.quantile_95[worst]:.2g} in dimension {worst}"
+            + ("; more episodes, rounds, steps or a wider hidden may help" if values["route"] == "distilled" else "")
         )
     for name in ("source_success", "success"):
         figures = {key: values[key] for key in (name, f"{name}_low", f"{name}_high")}

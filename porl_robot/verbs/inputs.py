@@ -39,6 +39,19 @@ def require_inputs(method: Method, config: DictConfig) -> None:
             )
 
 
+def require_policy_alone(method: Method) -> None:
+    """Refuses a method that needs more than a cloned policy.
+
+    Raises:
+        UsageError: names what it needs.
+    """
+    if not {*method.requires} <= {"policy"}:
+        raise UsageError(
+            f"method={method.name} needs {' and '.join(method.requires)}, demo makes a cloned policy only; "
+            "expected a method that needs no more, such as porl"
+        )
+
+
 def training_log(config: DictConfig) -> LogData:
     """The log of `config.log` without discarded episodes, to train on; `require_log_fit` is left to do with the env.
 

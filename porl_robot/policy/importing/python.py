@@ -50,10 +50,18 @@ def _module(name: str) -> Any:
             return importlib.import_module(name)
         finally:
             sys.path.remove("")
-    path = Path(name)
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+    path = Path(name).absolute()
+    spec = importlib.util.spec_from_file_location(f"source {path}", path)
     if spec is None or spec.loader is None:
         raise FileNotFoundError(name)
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    sys.modules[spec.name] = module
+    # As a script it would find what lies beside it; later, when it acts, without hiding what is installed.
+    beside = str(path.parent)
+    sys.path.insert(0, beside)
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(beside)
+        sys.path.append(beside)
     return module

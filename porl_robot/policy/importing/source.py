@@ -18,6 +18,7 @@ from porl_robot.policy.importing.mlp import Mlp
 from porl_robot.policy.importing.raw import Raw, as_array, in_one_line
 from porl_robot.policy.importing.recognise import recognised
 from porl_robot.policy.importing.statistics import Statistics, read_statistics
+from porl_robot.policy.spec import OBSERVATION_CLIP
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
@@ -139,7 +140,10 @@ class Source:
         if found is None and self.statistics is None:
             rows = observations if self.indices is None else observations[:, self.indices]
             found = recognised(self.raw, rows)
-        return found if found is not None and found[0].is_our_actor else None
+        if found is None or not found[0].is_our_actor:
+            return None
+        clips = found[1] is not None and found[1].clip < OBSERVATION_CLIP  # where our actor does not
+        return None if clips else found
 
     def answer(self, observation: FloatArray) -> Float64:
         """As `query`, but whatever the numbers are."""

@@ -68,16 +68,36 @@ def _declared(tensors: dict[str, Tensor], network: Network) -> Mlp:
         raise ValueError("holds no linear layers (tensors NAME.weight with two dimensions)")
     # Declaration has seen that both are of their kinds.
     activation, output = cast(Activation, network.activation), cast(Output, network.output)
-    return Mlp(linear_layers(tensors, names), activation, output, _log_std(tensors, network.log_std))
+    layers = linear_layers(tensors, names)
+    return Mlp(layers, activation, output, _log_std(tensors, network.log_std, *layers[-1][0].shape))
 
 
-def _log_std(tensors: dict[str, Tensor], name: str | None) -> Tensor | tuple[Tensor, Tensor] | None:
+def _log_std(
+    tensors: dict[str, Tensor], name: str | None, width: int, actions: int
+) -> Tensor | tuple[Tensor, Tensor] | None:
+    """`width`: of the last hidden layer."""
     if name is None:
         return None
     if name in tensors:
-        return tensors[name].detach().float().flatten()
+        vector = tensors[name].detach().float().flatten()
+        if len(vector) not in (1, actions):
+            raise ValueError(f"log_std={name} has {len(vector)} numbers; expected 1, or {actions} for as many actions")
+        _require_finite(name, vector)
+        return vector.expand(actions).clone()
     (head,) = linear_layers(tensors, [name])
+    weight, bias = head
+    if weight.shape != (width, actions):
+        raise ValueError(
+            f"log_std={name} makes {weight.shape[1]} numbers of {weight.shape[0]}; expected {actions} of the {width} "
+            "of the last hidden layer"
+        )
+    _require_finite(name, weight, bias)
     return head
+
+
+def _require_finite(name: str, *tensors: Tensor) -> None:
+    if not all(tensor.isfinite().all() for tensor in tensors):
+        raise ValueError(f"log_std={name} is not finite")
 
 
 def _statistics(tensors: dict[str, Tensor], network: Network) -> Statistics | None:
@@ -90,4 +110,4 @@ def _statistics(tensors: dict[str, Tensor], network: Network) -> Statistics | No
 def _named(tensors: dict[str, Tensor], key: str, name: str) -> npt.NDArray[np.float64]:
     if name not in tensors:
         raise ValueError(f"holds no tensor {key}={name}; there are {', '.join(tensors)}")
-    return tensors[name].detach().numpy().astype(np.float64).ravel()
+    return tensors[name].detach().double().numpy().ravel()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import pickle
+import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,7 +57,10 @@ def read_statistics(path: Path) -> Statistics:
         return readers[path.suffix](path)
     except OSError as error:
         raise UserError(f"normalisation={path}: cannot be read ({error.strerror or error})") from error
-    except (ValueError, KeyError, TypeError, AttributeError, EOFError, pickle.UnpicklingError) as error:
+    except (
+        *(ValueError, KeyError, TypeError, AttributeError, EOFError),
+        *(pickle.UnpicklingError, zipfile.BadZipFile, zlib.error),
+    ) as error:
         reason = str(error).split("\n", 1)[0]
         raise UserError(f"normalisation={path}: holds no mean and std of observations ({reason})") from error
 

@@ -56,6 +56,16 @@ def test_callables_of_every_form(callable_source, observations, code):
     np.testing.assert_allclose(source.act(observations[0]), np.tanh(observations[0, :3]), rtol=1e-6)
 
 
+def test_a_file_finds_what_lies_beside_it_then_and_later(tmp_path, callable_source, observations):
+    (tmp_path / "beside_it.py").write_text("def head(o): return o[:3]\n")
+    (tmp_path / "later_on.py").write_text("import numpy as np\n")
+    lines = ["from dataclasses import dataclass", "from beside_it import head", "@dataclass", "class policy:",
+             "  scale: 'float' = 1.0", "  def __call__(self, o):", "    import later_on",
+             "    return self.scale * later_on.np.tanh(head(o))"]  # fmt: skip
+    source = callable_source("\n".join(lines))
+    np.testing.assert_allclose(source.act(observations[0]), np.tanh(observations[0, :3]), rtol=1e-6)
+
+
 def test_a_callable_from_an_installed_module(source_of, observations):
     assert source_of("numpy:cos", (3, 3)).act(observations[0, :3]) == pytest.approx(np.cos(observations[0, :3]))
 
@@ -137,10 +147,25 @@ def test_gsde_is_refused(source_of, sb3):
     ({"layers": ["trunk.0", "nose"]}, "holds no linear layer nose; there are trunk.0, trunk.2, head"),
     ({"layers": ["head", "trunk.0"]}, "layer trunk.0 takes 6 numbers, the one before it gives 3"),
     ({"observation_mean": "x", "observation_std": "std"}, "holds no tensor observation_mean=x; there are mean, std"),
+    ({"log_std": "mean"}, "log_std=mean has 6 numbers; expected 1, or 3 for as many actions"),
+    ({"log_std": "trunk.0"}, "log_std=trunk.0 makes 12 numbers of 6; expected 3 of the 12 of the last hidden layer"),
 ])  # fmt: skip
 def test_state_dicts_without_what_is_declared(source_of, actor, save, tmp_path, network, says):
     with pytest.raises(UserError, match=says):
         source_of(save(actor, "state_dict", tmp_path), network=Network(**network))
+
+
+def test_a_log_std_that_is_not_finite_is_refused(source_of, actor, tmp_path):
+    torch.save({**actor.state_dict(), "spread": torch.tensor([0.0, np.nan, 0.0])}, tmp_path / "p.pth")
+    with pytest.raises(UserError, match="log_std=spread is not finite"):
+        source_of(tmp_path / "p.pth", network=Network(log_std="spread"))
+
+
+def test_statistics_of_half_precision_are_read(source_of, actor, observations, tmp_path):
+    halves = {name: tensor.bfloat16() for name, tensor in actor.state_dict().items() if name in ("mean", "std")}
+    torch.save({**actor.state_dict(), **halves}, tmp_path / "p.pth")
+    source = source_of(tmp_path / "p.pth", network=STATISTICS)
+    np.testing.assert_allclose(source.act(observations[0]), expected(actor, observations)[0], atol=0.05)
 
 
 @pytest.mark.parametrize(("network", "says"), [
@@ -161,6 +186,10 @@ def test_statistics_from_plain_files(source_of, actor, save, tmp_path, observati
     for name in ("s.npz", "s.json"):
         source = source_of(path, normalisation=str(tmp_path / name))
         np.testing.assert_allclose(source.act(observations[0]), expected(actor, observations)[0], atol=1e-5)
+    whole = (tmp_path / "s.npz").read_bytes()
+    (tmp_path / "cut.npz").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(UserError, match=r"cut\.npz: holds no mean and std of observations"):
+        source_of(path, normalisation=str(tmp_path / "cut.npz"))
     (tmp_path / "s.json").write_text('{"mean": [1], "std": [0]}')
     with pytest.raises(UserError, match="mean and std must be finite and std positive"):
         source_of(path, normalisation=str(tmp_path / "s.json"))

@@ -69,6 +69,23 @@ def test_a_vector_of_log_stds_is_kept(actor, source_of, observations, tmp_path):
     np.testing.assert_allclose(given, np.broadcast_to([-2.0, -1.0, 0.5], given.shape), atol=1e-4)
 
 
+def test_one_log_std_stands_for_all_actions(actor, source_of, observations, tmp_path):
+    torch.save({**actor.state_dict(), "spread": torch.tensor([-1.5])}, tmp_path / "p.pth")
+    source = source_of(tmp_path / "p.pth", network=Network(log_std="spread"))
+    given = log_stds(assert_same(source, observations), observations)
+    assert given.shape[-1] == 3
+    np.testing.assert_allclose(given, -1.5, atol=1e-4)
+
+
+@pytest.mark.parametrize(("clip", "same"), [(1.0, False), (10.0, True), (np.inf, True)])
+def test_what_cuts_observations_off_earlier_than_our_actor_is_not_converted(
+    actor, save, source_of, observations, tmp_path, clip, same
+):
+    source = source_of(save(actor, "state_dict", tmp_path))
+    source.statistics = Statistics(np.zeros(6), np.ones(6), clip)
+    assert (source.perceptron(observations) is not None) == same
+
+
 def test_unchosen_observations_have_no_weight(actor, save, source_of, tmp_path):
     wide = np.random.default_rng(0).normal(size=(100, 9)).astype("f4")
     source = source_of(
