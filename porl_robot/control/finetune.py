@@ -251,6 +251,7 @@ class FineTuning:
     def _measure(self) -> None:
         """One evaluation on the curve, and a checkpoint."""
         result = self._curve.add(self._settled_snapshot())
+        self.gauges.measured(result)
         shown = f"return {result.return_mean:.1f}" if result.success is None else f"success {result.success:.2f}"
         self._reporter.note(f"step {self.state.env_steps}: {shown} over {result.episodes} episodes")
         self._checkpoint()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from porl_robot.control.evaluation import EvaluationResult
 from porl_robot.control.metrics import MetricsLog
 from porl_robot.control.reporter import Reporter
 from porl_robot.control.run_state import RunState
@@ -56,10 +57,21 @@ class Gauges:
         if not frozen:
             weights = learner.weights(len(learner.buffer), state.env_steps - (state.unfreeze_step or 0))
             values |= {f"coefficient/{name}": value for name, value in weights.items()}
-        phase = phase or ("pre_sample" if frozen else "online")
+        phase = phase or self._phase
         self._warn(values)
         self._metrics.write(state.env_steps, phase, values)
         self._reporter.progress(state.env_steps, phase=phase, **_shown(values))
+
+    def measured(self, result: EvaluationResult) -> None:
+        """Writes an evaluation at the present step."""
+        values = {"evaluation/return_mean": result.return_mean}
+        if result.success is not None:
+            values["evaluation/success"] = result.success
+        self._metrics.write(self._state.env_steps, self._phase, values)
+
+    @property
+    def _phase(self) -> str:
+        return "pre_sample" if self._state.unfreeze_step is None else "online"
 
     def _warn(self, values: dict[str, float]) -> None:
         cloned = self._learner.method.actor.source == "checkpoint"

@@ -96,7 +96,8 @@ class ZarrLog:
         """
         root = run_dir / LOG_NAME
         if not root.is_dir():
-            raise UserError(f"{run_dir}: holds no {LOG_NAME}; {_EXPECTED}")
+            hint = f"give the folder it is in, {run_dir.parent}" if run_dir.name == LOG_NAME else _EXPECTED
+            raise UserError(f"{run_dir}: holds no {LOG_NAME}; {hint}")
         self.run_dir = run_dir
         self._store = DurableStore(root, read_only=not writable)
         with _readable(root):

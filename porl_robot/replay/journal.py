@@ -208,6 +208,17 @@ class JournalLock:
                 f"{directory.parent}: the log is being written by another writer; wait until it has closed"
             ) from None
 
+    @staticmethod
+    def is_held(directory: Path) -> bool:
+        """Whether somebody writes the log whose journal is `directory`."""
+        if not directory.is_dir():
+            return False
+        try:
+            JournalLock(directory).release()
+        except UserError:
+            return True
+        return False
+
     def release(self) -> None:
         """Lets the next writer in. May be called twice."""
         if self._descriptor >= 0:

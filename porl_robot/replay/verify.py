@@ -8,6 +8,7 @@ import numpy as np
 
 from porl_robot.errors import UserError
 from porl_robot.replay.fold import LOG_NAME
+from porl_robot.replay.journal import JOURNAL_NAME, JournalLock
 from porl_robot.replay.log import NO_ORDER, LogData, in_order, open_log, read_log
 
 
@@ -29,11 +30,12 @@ def require_trainable(log: LogData) -> None:
 def verify_log(run_dir: Path) -> list[str]:
     """What is wrong with the log, one line each; empty where nothing is.
 
-    Meant for a log that nobody writes: a fold in progress looks like one that was interrupted.
-
     Raises:
-        UserError: there is no readable log of this format.
+        UserError: there is no readable log of this format, or somebody writes it: a fold in progress looks like one
+            that was interrupted.
     """
+    if JournalLock.is_held(run_dir / JOURNAL_NAME):
+        raise UserError(f"{run_dir}: the log is being written; verify it once its run has ended")
     segments, folded = open_log(run_dir)
     problems = [
         f"{file.relative_to(run_dir)}: left over from an interrupted write"

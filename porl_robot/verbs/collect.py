@@ -10,9 +10,8 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from omegaconf import DictConfig
@@ -26,9 +25,10 @@ from porl_robot.env import RobotEnv
 from porl_robot.replay.record import Phase, Source
 from porl_robot.replay.writer import LogWriter
 from porl_robot.seeds import Stream
+from porl_robot.supervision import Halted
 from porl_robot.verbs.attend import attended
 from porl_robot.verbs.build import make_demonstrator, make_env, require_demonstrator
-from porl_robot.verbs.outputs import log_spec, new_out, require_new_out
+from porl_robot.verbs.outputs import log_spec, new_out, require_new_out, unless_empty
 from porl_robot.verbs.teleop import teleoperated
 from porl_robot.verbs.terminal import Terminal
 
@@ -45,13 +45,45 @@ def run(config: DictConfig) -> int:
         guide = _standing_still(env) if led else _scripted(config, env)
         require_new_out(Path(config.out))
         operator = opened.enter_context(attended(config, env, teleoperator, led))
-        out = new_out(config)
-        recorded = _record(config, env, guide, out, operator)
-    who = {"skill": None, "teleop": config.teleop.name} if led else {"skill": config.skill, "teleop": None}
-    summary = {"env": env.name, **who, "seed": config.seed, **recorded}
-    write_summary("collect", out / "summary.json", {**summary, "wall_s": time.monotonic() - began})
-    print(f"{recorded['episodes']} episodes, {recorded['steps']} steps, success {recorded['success']}: {out}")
+        out = opened.enter_context(unless_empty(new_out(config)))
+        kept = _Kept()
+        try:
+            _record(config, env, guide, out, operator, kept)
+        except (KeyboardInterrupt, Halted):
+            if kept.successes:
+                _conclude(config, env, out, kept, began)
+            raise
+    _conclude(config, env, out, kept, began)
     return 0
+
+
+@dataclass(slots=True)
+class _Kept:
+    """What the episodes that count came to."""
+
+    interventions: Counter[str] = field(default_factory=Counter)
+    rewards: list[float] = field(default_factory=list)
+    successes: list[bool] = field(default_factory=list)
+
+
+def _conclude(config: DictConfig, env: RobotEnv, out: Path, kept: _Kept, began: float) -> None:
+    led = config.teleop is not None
+    episodes = len(kept.successes)
+    summary = {
+        "env": env.name,
+        "skill": None if led else config.skill,
+        "teleop": config.teleop.name if led else None,
+        "seed": config.seed,
+        "episodes": episodes,
+        "steps": len(kept.rewards),
+        **rate("success", sum(kept.successes) / episodes if env.has_success else None, episodes),
+        "return_mean": sum(kept.rewards) / episodes,
+        "length_mean": len(kept.rewards) / episodes,
+        "interventions": dict(kept.interventions),
+        "wall_s": time.monotonic() - began,
+    }
+    write_summary("collect", out / "summary.json", summary)
+    print(f"{episodes} episodes, {summary['steps']} steps, success {summary['success']}: {out}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +113,10 @@ def _standing_still(env: RobotEnv) -> _Guide:
     return _Guide(choose, lambda: None)
 
 
-def _record(config: DictConfig, env: RobotEnv, guide: _Guide, out: Path, operator: Operator | None) -> dict[str, Any]:
-    """Writes the log; returns what the summary says of the episodes that count."""
-    interventions: Counter[str] = Counter()
-    rewards: list[float] = []
-    successes: list[bool] = []
+def _record(
+    config: DictConfig, env: RobotEnv, guide: _Guide, out: Path, operator: Operator | None, kept: _Kept
+) -> None:
+    """Writes the log, and into `kept` what the summary says of it."""
 
     def run(seed: int) -> Transition:
         taken: list[Transition] = []
@@ -94,21 +125,13 @@ def _record(config: DictConfig, env: RobotEnv, guide: _Guide, out: Path, operato
             log.append(to_record(transition, index, frame, Phase.COLLECT))
             taken.append(transition)
         if not transition.step.discarded:
-            interventions.update(each.filter for step in taken for each in step.step.verdict.interventions)
-            rewards.extend(step.reward for step in taken)
-            successes.append(transition.step.success is True)
-            terminal.progress(len(successes), success=sum(successes) / len(successes))
+            kept.interventions.update(each.filter for step in taken for each in step.step.verdict.interventions)
+            kept.rewards.extend(step.reward for step in taken)
+            kept.successes.append(transition.step.success is True)
+            terminal.progress(len(kept.successes), success=sum(kept.successes) / len(kept.successes))
         return transition
 
     seeds = start_seeds(config.seed, Stream.TRAINING_STARTS, config.episodes)
     line = operator.line if operator else None
     with LogWriter.create(out, log_spec(env)) as log, Terminal("collect", len(seeds), "episodes", line) as terminal:
-        episodes = counted_episodes(env, seeds, run)
-    return {
-        "episodes": episodes,
-        "steps": len(rewards),
-        **rate("success", sum(successes) / episodes if env.has_success else None, episodes),
-        "return_mean": sum(rewards) / episodes,
-        "length_mean": len(rewards) / episodes,
-        "interventions": dict(interventions),
-    }
+        counted_episodes(env, seeds, run)

@@ -68,6 +68,9 @@ def parse(overrides: Sequence[str]) -> list[Override]:
         key, equals, value = override.partition("=")
         if not key or not equals or key.startswith("~"):
             raise UsageError(f"{override}: expected key=value")
+        if value.startswith("~/"):
+            whole = f"{key}=$HOME{value[1:]}"
+            raise UsageError(f"{override}: no shell has replaced the ~; expected a whole path, as in {whole}")
         try:
             parsed.append(parser.parse_override(override))
         except HydraException as error:
@@ -249,7 +252,7 @@ def _group(key: str) -> str:
 
 def _doubly_quoted(key: str, value: str) -> str:
     """The override as a shell takes it."""
-    return shlex.quote(f'{key}="{value}"')
+    return shlex.quote(f"{key}={quoted(value)}")
 
 
 def _first_line(error: BaseException) -> str:

@@ -15,7 +15,7 @@ from porl_robot.policy.spec import require_fit
 from porl_robot.seeds import Stream
 from porl_robot.verbs.attend import attended
 from porl_robot.verbs.build import make_env
-from porl_robot.verbs.outputs import new_out, require_new_out
+from porl_robot.verbs.outputs import new_out, require_new_out, unless_empty
 from porl_robot.verbs.teleop import teleoperated
 from porl_robot.verbs.terminal import Terminal
 
@@ -31,7 +31,7 @@ def run(config: DictConfig) -> int:
             out = new_out(config)
             began = time.monotonic()
             line = operator.line if operator else None
-            with Terminal("evaluate", len(seeds), "episodes", line) as terminal:
+            with unless_empty(out), Terminal("evaluate", len(seeds), "episodes", line) as terminal:
                 result = evaluate(env, agent, seeds, config.sampled, terminal.advance)
     figures = rate("success", result.success, result.episodes)
     values = {

@@ -34,7 +34,7 @@ from porl_robot.policy.spec import Policy, PolicySpec, require_fit
 from porl_robot.replay.buffer import ReplayBuffer
 from porl_robot.replay.log import read_log
 from porl_robot.replay.repair import repair_log
-from porl_robot.replay.writer import LogWriter
+from porl_robot.replay.writer import LogError, LogWriter
 from porl_robot.seeds import Stream, derive
 from porl_robot.uninterrupted import uninterrupted
 from porl_robot.verbs.attend import attended
@@ -93,15 +93,18 @@ def _run(config: DictConfig, ending: ExitStack) -> int:
         metrics = opened.enter_context(MetricsLog(out))
         run_config = _sizes(config, env, out)
         tuning = FineTuning(env, evaluation_env, learner, log, metrics, run_config, state, terminal, missed)
-        final = tuning.run(given)
+        try:
+            final = tuning.run(given)
+        except LogError:
+            terminal.note(f"to go on once it can be written again: porl-robot finetune resume={out}")
+            raise
     summary = summarise(tuning, learner, run_config, final)
     write_summary("finetune", out / "summary.json", summary)
     save_agent(_finetuned(learner.policy(), summary, start), learner, out)
     write_report(out, summary, read_metrics(out / METRICS_FILE))
-    terminal.note(_closing_line(summary, method.begins_as_given))
-    terminal.note(f"summary, policy and report: {out}")
+    for note in _closing_notes(tuning, summary, method.begins_as_given, out):
+        terminal.note(note)
     if tuning.interruption is not None:
-        terminal.note(f"to go on: porl-robot finetune resume={out}")
         raise tuning.interruption  # a sweep ends with the run that was interrupted
     return 0 if tuning.stopped_because is None else 1
 
@@ -237,6 +240,15 @@ def summarise(
         "stopped_because": tuning.stopped_because,
         "initialised": [*(["actor"] if method.actor.source == "random" else []), *learner.initialised],
     }
+
+
+def _closing_notes(tuning: FineTuning, summary: dict[str, Any], began_as_given: bool, out: Path) -> Iterator[str]:
+    yield _closing_line(summary, began_as_given)
+    yield f"summary, policy and report: {out}"
+    if tuning.state.owed:
+        yield f"the updates of the last {tuning.state.owed} steps were not done; the policy lacks them"
+    if tuning.interruption is not None:
+        yield f"to go on: porl-robot finetune resume={out}"
 
 
 def _closing_line(summary: dict[str, Any], began_as_given: bool) -> str:

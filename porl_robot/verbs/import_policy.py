@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ from porl_robot.seeds import Stream, derive
 from porl_robot.verbs.build import make_declaration, make_env
 from porl_robot.verbs.evaluate import describe
 from porl_robot.verbs.inputs import require_log_fit, training_log
-from porl_robot.verbs.outputs import new_out, require_new_out
+from porl_robot.verbs.outputs import new_out, require_new_out, unless_empty
 from porl_robot.verbs.recorded import Recorded, record
 from porl_robot.verbs.terminal import Terminal
 
@@ -56,7 +56,7 @@ def run(config: DictConfig) -> int:
     _require_values(config)
     require_new_out(Path(config.out))
     raw = load(config.source, declaration)
-    with closing(make_env(config)) as env:
+    with ExitStack() as kept, closing(make_env(config)) as env:
         size, actions = int(env.observation_space.shape[0]), int(env.action_space.shape[0])
         logged = _logged(config, env)
         source = Source(raw, declaration, config.source, env.name, size, actions)
@@ -65,7 +65,7 @@ def run(config: DictConfig) -> int:
         shown = _recorded(env, source, seeds, "record the source")
         checked = _spread(np.concatenate([*shown.observations, *logged]), _CHECKED)
         require_usable(source, checked)
-        out = new_out(config)
+        out = kept.enter_context(unless_empty(new_out(config)))
         # The source's evaluation is compared on, never fitted to.
         compared = [*shown.observations, *logged[::_HELD_OUT]]
         truth = np.concatenate([source.labels(each) for each in compared])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
@@ -9,6 +12,9 @@ from omegaconf import DictConfig, OmegaConf
 from porl_robot.env import RobotEnv
 from porl_robot.errors import UsageError
 from porl_robot.files import replace_file
+from porl_robot.replay.fold import LOG_NAME
+from porl_robot.replay.journal import JOURNAL_NAME
+from porl_robot.replay.log import log_info
 from porl_robot.replay.record import LogSpec
 from porl_robot.verbs.compose import CONFIG_NAME
 
@@ -40,6 +46,25 @@ def new_out(config: DictConfig) -> Path:
     except OSError as error:
         raise UsageError(f"out={out}: cannot be written ({error.strerror}); expected a folder or a new name") from error
     return out
+
+
+@contextmanager
+def unless_empty(out: Path) -> Iterator[Path]:
+    """Keeps the folder that `new_out` made, unless the block ends by an error before anything was kept in it."""
+    try:
+        yield out
+    except BaseException:
+        if _is_empty(out):
+            shutil.rmtree(out)
+        raise
+
+
+def _is_empty(out: Path) -> bool:
+    held = {each.name for each in out.iterdir()} - {CONFIG_NAME}
+    if held != {LOG_NAME, JOURNAL_NAME}:
+        return not held
+    log = log_info(out)
+    return not log.rows and not log.unfinished_rows
 
 
 def save_config(config: DictConfig, out: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from porl_robot.replay.log import LogData
 from porl_robot.seeds import Stream, derive
 from porl_robot.verbs.build import ACTOR_HIDDEN, make_learner_config, make_pretraining, make_simulation
 from porl_robot.verbs.inputs import require_log_fit, training_log
-from porl_robot.verbs.outputs import new_out
+from porl_robot.verbs.outputs import new_out, unless_empty
 from porl_robot.verbs.terminal import Terminal
 
 _ASSESS_EPISODES = 20
@@ -44,9 +44,9 @@ def run(config: DictConfig) -> int:
     log = training_log(config)
     if log.episodes < 2:
         raise UserError(f"log {config.log}: holds {log.episodes} episodes, pre-training needs 2")
-    with closing(make_simulation(config)) as env:
+    with ExitStack() as kept, closing(make_simulation(config)) as env:
         require_log_fit(log, env)
-        out = new_out(config)
+        out = kept.enter_context(unless_empty(new_out(config)))
         if "twin" in config.env:
             print(f"no arm is moved: success is that on the MuJoCo twin of {config.robot.name}")
         if isinstance(method, Method):

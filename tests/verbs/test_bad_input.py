@@ -67,6 +67,7 @@ USAGE = [
         ["compare", "methods=[porl]", "envs=[serial_reach]"],
         "envs: serial_reach moves a real arm and nobody attends here",
     ),
+    (["collect", REACH, "out=~/x"], "no shell has replaced the ~; expected a whole path, as in out=$HOME/x"),
     (["collect", REACH, "env.skills.clean=5"], "env.skills.clean=5: expected keys with values"),
     (["collect", REACH, "env.skills=null"], "env.skills=null: expected keys with values"),
     (["collect", REACH, "env.adapter=3"], "env.adapter=3: expected keys with values"),

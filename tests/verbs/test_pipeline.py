@@ -57,6 +57,9 @@ def test_finetune_keeps_the_contract(tuned, policy):
     assert [point["env_steps"] for point in said["curve"]] == [0, 200, 400]
     assert said["curve"][0]["success"] == said["bc_success"] == summary(policy)["success"]
     assert said["stopped_because"] is None and said["initialised"] == ["critics"]
+    rows = [json.loads(line) for line in (tuned / "metrics.jsonl").read_text().splitlines()]
+    measured = [(row["env_steps"], row["evaluation/success"]) for row in rows if "evaluation/success" in row]
+    assert measured == [(point["env_steps"], point["success"]) for point in said["curve"]]
     assert said["final_success_low"] <= said["final_success"] <= said["final_success_high"]
 
 

@@ -1,0 +1,71 @@
+"""What an interrupt leaves: whatever was kept, and no folder in the way where nothing was."""
+
+import json
+
+import pytest
+
+import sim.arm_env
+from porl_robot.replay.log import read_log
+from porl_robot.replay.verify import verify_log
+from porl_robot.replay.writer import LogWriter
+from porl_robot.verbs import evaluate, pretrain
+
+from .refusal import REACH, assert_refused
+
+
+@pytest.fixture
+def interrupted_at(monkeypatch):
+    """Interrupts at the n-th observation of an env, counted over all."""
+
+    def arrange(count):
+        observe, seen = sim.arm_env.ArmEnv._observe, []
+
+        def counted(env):
+            seen.append(None)
+            if len(seen) == count:
+                raise KeyboardInterrupt
+            return observe(env)
+
+        monkeypatch.setattr(sim.arm_env.ArmEnv, "_observe", counted)
+
+    return arrange
+
+
+def test_collect_keeps_its_episodes_and_says_so(cli, tmp_path, interrupted_at):
+    out = tmp_path / "out"
+    interrupted_at(200)
+    outcome = cli("collect", REACH, "episodes=50", f"out={out}")
+    said, log = json.loads((out / "summary.json").read_text()), read_log(out)
+    assert outcome.code == 1 and outcome.err == "porl-robot collect: interrupted\n"
+    assert f"{said['episodes']} episodes, {said['steps']} steps, success" in outcome.out
+    assert 0 < said["episodes"] <= log.episodes <= said["episodes"] + 1 and said["steps"] <= log.rows
+    assert verify_log(out) == []
+
+
+def test_collect_that_recorded_nothing_can_be_repeated(cli, tmp_path, interrupted_at, monkeypatch):
+    out = tmp_path / "out"
+    interrupted_at(1)
+    assert cli("collect", REACH, "episodes=1", f"out={out}").code == 1
+    assert not out.exists()
+    monkeypatch.undo()
+    assert cli("collect", REACH, "episodes=1", f"out={out}").code == 0
+
+
+@pytest.mark.parametrize("verb", ["pretrain", "evaluate"])
+def test_a_verb_that_made_nothing_leaves_no_folder(cli, tmp_path, monkeypatch, log, policy, verb):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(*((pretrain, "clone") if verb == "pretrain" else (evaluate, "evaluate")), interrupt)
+    given = f"log={log}" if verb == "pretrain" else f"policy={policy}"
+    outcome = cli(verb, REACH, given, f"out={tmp_path / 'out'}")
+    assert outcome.code == 1 and outcome.err == f"porl-robot {verb}: interrupted\n"
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_log_that_is_being_written_is_not_called_damaged(cli, tmp_path, log):
+    with LogWriter.create(tmp_path / "run", read_log(log).spec):
+        says = f"{tmp_path / 'run'}: the log is being written; verify it once its run has ended"
+        assert_refused(cli("log", "verify", str(tmp_path / "run")), 1, "log", says)
+    assert verify_log(tmp_path / "run") == []
+    assert_refused(cli("log", "info", str(log / "log.zarr")), 1, "log", f"give the folder it is in, {log}")
