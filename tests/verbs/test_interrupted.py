@@ -7,7 +7,7 @@ import pytest
 import sim.arm_env
 from porl_robot.replay.log import read_log
 from porl_robot.replay.verify import verify_log
-from porl_robot.replay.writer import LogWriter
+from porl_robot.replay.writer import LogError, LogWriter
 from porl_robot.verbs import evaluate, pretrain
 
 from .refusal import REACH, assert_refused
@@ -69,3 +69,19 @@ def test_a_log_that_is_being_written_is_not_called_damaged(cli, tmp_path, log):
         assert_refused(cli("log", "verify", str(tmp_path / "run")), 1, "log", says)
     assert verify_log(tmp_path / "run") == []
     assert_refused(cli("log", "info", str(log / "log.zarr")), 1, "log", f"give the folder it is in, {log}")
+
+
+def test_a_log_that_cannot_be_written_any_more_says_how_to_go_on(cli, tmp_path, policy, tiny, monkeypatch):
+    append, out = LogWriter.append, tmp_path / "out"
+
+    def full(log, record):
+        if log.episodes > 2:
+            raise LogError(f"{out}: the log can no longer be written (no space left)")
+        append(log, record)
+
+    monkeypatch.setattr(LogWriter, "append", full)
+    outcome = cli("finetune", REACH, f"policy={policy}", *tiny, f"out={out}")
+    assert outcome.code == 1 and "the log can no longer be written" in outcome.err
+    assert f"to go on once it can be written again: porl-robot finetune resume={out}" in outcome.out
+    monkeypatch.undo()
+    assert cli("finetune", f"resume={out}").code == 0
