@@ -158,11 +158,12 @@ def test_a_deaf_bus_is_stopped_at_once() -> None:
     assert conduct.end_state_due(0.3)
 
 
-def test_under_load_the_goal_gives_way_to_where_the_joint_is() -> None:
+@pytest.mark.parametrize("kind", [FaultKind.OVERLOAD, FaultKind.OVERHEATED, FaultKind.SHUT_DOWN, FaultKind.STUCK])
+def test_under_load_the_goal_gives_way_to_where_the_joint_is(kind: FaultKind) -> None:
     conduct = armed()
     conduct.follow(towards(0.1, 0.0), 0.0)
     conduct.goal(0.1)
-    conduct.fail(Fault(FaultKind.OVERLOAD, "pan"), np.array([0.02, 0.0]), 0.1)
+    conduct.fail(Fault(kind, "pan"), np.array([0.02, 0.0]), 0.1)
     assert not conduct.end_state_due(0.1)
     goal = conduct.goal(0.3)
     assert goal is not None and goal == pytest.approx([0.02, 0.0])
