@@ -43,7 +43,6 @@ class Gauges:
     def write(self, phase: str | None = None, **extra: float) -> None:
         """Writes and shows what there is to read now, and `extra` with it."""
         state, learner = self._state, self._learner
-        frozen = state.unfreeze_step is None
         values = dict(extra)
         self._thread.drain()
         if self.updates_per_step is not None:
@@ -54,8 +53,8 @@ class Gauges:
         if learner.critic_updates:
             rows = len(learner.buffer)
             values |= self._thread.run_idle(lambda idle: idle.diagnose(rows)) | self._thread.metrics()
-        if not frozen:
-            weights = learner.weights(len(learner.buffer), state.env_steps - (state.unfreeze_step or 0))
+        if state.unfreeze_step is not None:
+            weights = learner.weights(len(learner.buffer), state.env_steps - state.unfreeze_step)
             values |= {f"coefficient/{name}": value for name, value in weights.items()}
         phase = phase or self._phase
         self._warn(values)
