@@ -7,6 +7,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+NOT_AGREED = "you did not agree: nothing was written, servos and calibration file are as before the question"
+
 
 @dataclass(frozen=True, slots=True)
 class SweepRow:

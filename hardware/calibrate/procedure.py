@@ -163,7 +163,9 @@ def _counting_forwards(bus: Bus, robot: RobotDescription, operator: Operator) ->
     for line in by_joint(backwards, "{held} -> {wanted}"):
         operator.tell(f"counts backwards; to be written before it is measured: {line}")
     if not operator.agrees("write this to the EPROM?"):
-        raise HardwareError("you did not agree: nothing was written, servos and calibration file are as they were")
+        raise HardwareError(
+            "you did not agree: nothing was written, servos and calibration file are as before the question"
+        )
     write_changes(bus, robot, backwards)
     return read_held(bus, robot)
 

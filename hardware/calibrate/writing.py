@@ -42,7 +42,9 @@ def write(
         operator.tell(f"to be written: {line}")
     todo = "write this to the EPROM, then" if wanted else "the servos hold this already:"
     if not operator.agrees(f"{todo} move each joint a few degrees with little torque?"):
-        raise HardwareError("you did not agree: nothing was written, servos and calibration file are as they were")
+        raise HardwareError(
+            "you did not agree: nothing was written, servos and calibration file are as before the question"
+        )
     write_changes(bus, robot, wanted)
     for joint in robot.joints:
         found = insist.read(bus, joint.id, "present_position")

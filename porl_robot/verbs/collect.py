@@ -50,8 +50,8 @@ def run(config: DictConfig) -> int:
         try:
             _record(config, env, guide, out, operator, kept)
         except (KeyboardInterrupt, Halted):
-            if kept.successes:
-                _conclude(config, env, out, kept, began)
+            if kept.successes:  # no summary: whoever goes by that takes the run for finished
+                print(f"{len(kept.successes)} episodes were kept: log={out}")
             raise
     _conclude(config, env, out, kept, began)
     return 0

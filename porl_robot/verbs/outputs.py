@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
 from porl_robot.env import RobotEnv
-from porl_robot.errors import UsageError
+from porl_robot.errors import UsageError, UserError
 from porl_robot.files import replace_file
 from porl_robot.replay.fold import LOG_NAME
 from porl_robot.replay.journal import JOURNAL_NAME
@@ -50,12 +50,16 @@ def new_out(config: DictConfig) -> Path:
 
 @contextmanager
 def unless_empty(out: Path) -> Iterator[Path]:
-    """Keeps the folder that `new_out` made, unless the block ends by an error before anything was kept in it."""
+    """Takes what `new_out` and an empty log left in `out` away again, where the block ends by an error before anything
+    was kept there: it would be in the way of another attempt."""
     try:
         yield out
     except BaseException:
-        if _is_empty(out):
-            shutil.rmtree(out)
+        with suppress(OSError, UserError):
+            if _is_empty(out):
+                for name in (LOG_NAME, JOURNAL_NAME):
+                    shutil.rmtree(out / name, ignore_errors=True)
+                (out / CONFIG_NAME).unlink()
         raise
 
 

@@ -1,7 +1,5 @@
 """What an interrupt leaves: whatever was kept, and no folder in the way where nothing was."""
 
-import json
-
 import pytest
 
 import sim.arm_env
@@ -35,24 +33,28 @@ def test_collect_keeps_its_episodes_and_says_so(cli, tmp_path, interrupted_at):
     out = tmp_path / "out"
     interrupted_at(200)
     outcome = cli("collect", REACH, "episodes=50", f"out={out}")
-    said, log = json.loads((out / "summary.json").read_text()), read_log(out)
+    kept = int(outcome.out.split(" episodes were kept")[0].split()[-1])
     assert outcome.code == 1 and outcome.err == "porl-robot collect: interrupted\n"
-    assert f"{said['episodes']} episodes, {said['steps']} steps, success" in outcome.out
-    assert 0 < said["episodes"] <= log.episodes <= said["episodes"] + 1 and said["steps"] <= log.rows
-    assert verify_log(out) == []
+    assert f"{kept} episodes were kept: log={out}\n" in outcome.out
+    assert 0 < kept <= read_log(out).episodes <= kept + 1
+    assert verify_log(out) == [] and not (out / "summary.json").exists()
 
 
 def test_collect_that_recorded_nothing_can_be_repeated(cli, tmp_path, interrupted_at, monkeypatch):
+    """Through a link to somewhere else, which stays."""
+    (tmp_path / "elsewhere").mkdir()
     out = tmp_path / "out"
+    out.symlink_to(tmp_path / "elsewhere")
     interrupted_at(1)
-    assert cli("collect", REACH, "episodes=1", f"out={out}").code == 1
-    assert not out.exists()
+    outcome = cli("collect", REACH, "episodes=1", f"out={out}")
+    assert outcome.code == 1 and outcome.err == "porl-robot collect: interrupted\n"
+    assert out.is_symlink() and not any(out.iterdir())
     monkeypatch.undo()
     assert cli("collect", REACH, "episodes=1", f"out={out}").code == 0
 
 
 @pytest.mark.parametrize("verb", ["pretrain", "evaluate"])
-def test_a_verb_that_made_nothing_leaves_no_folder(cli, tmp_path, monkeypatch, log, policy, verb):
+def test_a_verb_that_made_nothing_leaves_nothing_in_the_way(cli, tmp_path, monkeypatch, log, policy, verb):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
@@ -60,7 +62,7 @@ def test_a_verb_that_made_nothing_leaves_no_folder(cli, tmp_path, monkeypatch, l
     given = f"log={log}" if verb == "pretrain" else f"policy={policy}"
     outcome = cli(verb, REACH, given, f"out={tmp_path / 'out'}")
     assert outcome.code == 1 and outcome.err == f"porl-robot {verb}: interrupted\n"
-    assert not (tmp_path / "out").exists()
+    assert not any((tmp_path / "out").iterdir())
 
 
 def test_a_log_that_is_being_written_is_not_called_damaged(cli, tmp_path, log):
