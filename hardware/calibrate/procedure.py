@@ -17,7 +17,7 @@ from hardware.bus import Bus, open_bus
 from hardware.calibrate.directions import Directions
 from hardware.calibrate.eprom import by_joint, write_changes
 from hardware.calibrate.hand import sweep_by_hand
-from hardware.calibrate.operator import Operator
+from hardware.calibrate.operator import NOT_AGREED, Operator
 from hardware.calibrate.release import released, require_no_torque
 from hardware.calibrate.writing import write
 from hardware.calibration import Calibration, JointCalibration, load_calibration
@@ -163,9 +163,7 @@ def _counting_forwards(bus: Bus, robot: RobotDescription, operator: Operator) ->
     for line in by_joint(backwards, "{held} -> {wanted}"):
         operator.tell(f"counts backwards; to be written before it is measured: {line}")
     if not operator.agrees("write this to the EPROM?"):
-        raise HardwareError(
-            "you did not agree: nothing was written, servos and calibration file are as before the question"
-        )
+        raise HardwareError(NOT_AGREED)
     write_changes(bus, robot, backwards)
     return read_held(bus, robot)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from hardware import insist
 from hardware.bus import Bus
 from hardware.calibrate.eprom import by_joint, write_changes
-from hardware.calibrate.operator import Operator
+from hardware.calibrate.operator import NOT_AGREED, Operator
 from hardware.calibration import JointCalibration
 from hardware.description import RobotDescription
 from hardware.eprom import Values, changes, effective_offset
@@ -42,9 +42,7 @@ def write(
         operator.tell(f"to be written: {line}")
     todo = "write this to the EPROM, then" if wanted else "the servos hold this already:"
     if not operator.agrees(f"{todo} move each joint a few degrees with little torque?"):
-        raise HardwareError(
-            "you did not agree: nothing was written, servos and calibration file are as before the question"
-        )
+        raise HardwareError(NOT_AGREED)
     write_changes(bus, robot, wanted)
     for joint in robot.joints:
         found = insist.read(bus, joint.id, "present_position")

@@ -61,11 +61,10 @@ def serve(
             raise HardwareError(f"robot.joints.{joint.name}.servo={joint.servo}: does not speak {robot.protocol}")
     schedule = Schedule()
     schedule.add(parse_faults(faults))
-    with _told(robot):
-        calibration_file = shipped_calibration(robot) or _made_calibration(robot, _beside(where, "calibration"))
-    calibration = load_calibration(calibration_file)
     memory = Path(eprom) if eprom and eprom != FACTORY else _beside(where, "eprom")
     with _told(robot):
+        calibration_file = shipped_calibration(robot) or _made_calibration(robot, _beside(where, "calibration"))
+        calibration = load_calibration(calibration_file)
         if eprom == FACTORY:
             kept = assembled(robot)
         elif memory.exists():
