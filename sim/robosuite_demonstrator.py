@@ -46,7 +46,7 @@ class LiftDemonstrator(ScriptedDemonstrator):
         return Aim(self._scene.eef_position(), CLOSE, self._phase_steps >= 5)
 
     def _raise(self) -> Aim:
-        return Aim(_above(self._grip, 0.10), CLOSE, False)
+        return Aim(_above(self._grip, 0.10), CLOSE, False, lost=self._lost(cube_position(self._scene)))
 
 
 class CanDemonstrator(ScriptedDemonstrator):
@@ -81,11 +81,12 @@ class CanDemonstrator(ScriptedDemonstrator):
 
     def _raise(self) -> Aim:
         target = _at_height(self._grip, CARRY_HEIGHT)
-        return Aim(target, CLOSE, self._below(target) < NEAR)
+        return Aim(target, CLOSE, self._below(target) < NEAR, lost=self._lost(can_position(self._scene)))
 
     def _carry(self) -> Aim:
         target = _at_height(self._goal(), CARRY_HEIGHT)
-        return Aim(target, CLOSE, self._off_sideways(target) < 0.03)
+        reached = self._off_sideways(target) < 0.03
+        return Aim(target, CLOSE, reached, lost=self._lost(can_position(self._scene)))
 
     def _lower(self) -> Aim:
         target = _above(self._goal(), 0.12)
@@ -133,12 +134,13 @@ class SquareDemonstrator(ScriptedDemonstrator):
 
     def _raise(self) -> Aim:
         target = _at_height(self._grip, NUT_HEIGHT)
-        return Aim(target, CLOSE, self._below(target) < NEAR, self._square())
+        lost = self._lost(nut_handle(self._scene))
+        return Aim(target, CLOSE, self._below(target) < NEAR, self._square(), lost)
 
     def _carry(self) -> Aim:
         target, turn = self._over_peg(), self._square()
         reached = self._off_sideways(target) < 0.004 and abs(turn) < ALIGNED
-        return Aim(target, CLOSE, reached, turn)
+        return Aim(target, CLOSE, reached, turn, self._lost(nut_handle(self._scene)))
 
     def _lower(self) -> Aim:
         target = _at_height(self._over_peg(), self._scene.eef_position()[2] - 0.03)

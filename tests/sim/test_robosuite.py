@@ -149,6 +149,24 @@ def test_bias_noise_and_chance_degrade(lift):
     assert np.abs(held).max() <= 0.97
 
 
+@pytest.mark.parametrize(("tries", "begun"), [(1, 1), (2, 2), (3, 3)])
+def test_a_script_begins_again_with_another_offset_when_its_object_is_lost(lift, tries, begun):
+    # 3 cm beside the cube the fingers close on its corner and lose it.
+    demonstrator = LiftDemonstrator(lift, 0.018, 0.0, 0.0, tries)
+    lift.reset(seed=8)
+    demonstrator.begin(np.random.default_rng(8))
+    offsets = {tuple(demonstrator._offset)}
+    for _ in range(lift.horizon - 1):
+        lift.step(demonstrator.act())
+        offsets.add(tuple(demonstrator._offset))
+    assert len(offsets) == begun
+
+
+def test_there_is_at_least_one_try(lift):
+    with pytest.raises(ValueError, match="tries 0 must be at least 1"):
+        LiftDemonstrator(lift, 0.0, 0.0, 0.0, 0)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("task", "demonstrator"),

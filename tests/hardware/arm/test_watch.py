@@ -80,10 +80,12 @@ def test_a_servo_that_gives_all_it_has_is_overloaded_after_a_moment() -> None:
     assert own.fault(replace(pressed, heard=0.2), ZERO) is None
 
 
-def led(own: Watch, position_speed: float, goal_speed: float, seconds: float) -> tuple[Fault | None, float]:
+def led(
+    own: Watch, position_speed: float, goal_speed: float, seconds: float, begun: float = 0.0
+) -> tuple[Fault | None, float]:
     """The first fault while goal and position of pan move at these speeds, and when."""
     for now in np.arange(0.0, seconds, 0.01):
-        moved = replace(WELL, measured=now, position=np.array([position_speed * now, 0.0]))
+        moved = replace(WELL, measured=begun + now, position=np.array([position_speed * now, 0.0]))
         found = own.fault(moved, np.array([goal_speed * now, 0.0]))
         if found is not None:
             return found, now
@@ -91,9 +93,16 @@ def led(own: Watch, position_speed: float, goal_speed: float, seconds: float) ->
 
 
 def test_a_joint_that_stays_while_its_goal_goes_is_stuck_within_a_tenth_of_a_second() -> None:
-    found, after = led(watch(), 0.0, 1.0, 1.0)
+    own = watch()
+    assert led(own, 1.0, 1.0, 0.5)[0] is None
+    found, after = led(own, 0.0, 1.0, 1.0, begun=0.5)
     assert found is not None and found.kind is FaultKind.STUCK and "pan" in found.cause
     assert after <= 0.1
+
+
+def test_an_arm_that_lies_on_something_may_take_longer_to_set_out() -> None:
+    found, after = led(watch(), 0.0, 1.0, 1.0)
+    assert found is not None and found.kind is FaultKind.STUCK and 0.1 < after <= 0.15
 
 
 def test_a_joint_that_lags_or_rests_is_not_stuck() -> None:
