@@ -4,6 +4,7 @@
 and not repeated.
 
     python benchmarks/anchored.py [--tasks arm_lift robosuite_lift] [--seeds 511 512 513 514 515] [--jobs 2]
+    python benchmarks/anchored.py --tasks robosuite_lift --skill retrying
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from learning import HEADER, Run, Task, execute
 from machine import RESULTS, commit, machine
 
 _KEYS = ("eval_every=500", "eval_episodes=100")
-TASKS = {env: Task(env, 20_000, ("porl_anchored",), _KEYS) for env in ("arm_lift", "robosuite_lift")}
+TASKS = ("arm_lift", "robosuite_lift")
 _TOLERANCE = 0.05
 _FLOOR = 0.85
 
@@ -59,24 +60,35 @@ def _show(env: str, rows: list[dict[str, Any]]) -> None:
 
 
 def main() -> None:
-    """Runs everything and writes `benchmarks/results/anchored.json`."""
+    """Runs everything and writes `benchmarks/results/anchored.json`, or `anchored_SKILL.json`."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tasks", nargs="+", default=list(TASKS), choices=TASKS)
+    parser.add_argument("--tasks", nargs="+", default=TASKS, choices=TASKS)
+    parser.add_argument("--skill", default="degraded", help="of the demonstrator")
     parser.add_argument("--seeds", nargs="+", type=int, default=[511, 512, 513, 514, 515])
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--runs", type=Path, default=Path("runs/anchored"))
     given = parser.parse_args()
-    given.runs.mkdir(parents=True, exist_ok=True)
-    runs = [Run(TASKS[env], "porl_anchored", seed) for env in given.tasks for seed in given.seeds]
+    name = "anchored" if given.skill == "degraded" else f"anchored_{given.skill}"
+    folder = given.runs / given.skill
+    folder.mkdir(parents=True, exist_ok=True)
+    tasks = [Task(env, 20_000, ("porl_anchored",), _KEYS, skill=given.skill) for env in given.tasks]
+    runs = [Run(task, "porl_anchored", seed) for task in tasks for seed in given.seeds]
     print(HEADER, flush=True)
     with ThreadPoolExecutor(given.jobs) as pool:
-        summaries = list(pool.map(lambda run: execute(run, given.runs), runs))
+        summaries = list(pool.map(lambda run: execute(run, folder), runs))
     rows = [judged(summary) for summary in summaries]
     for env in given.tasks:
         _show(env, [row for row in rows if row["env"] == env])
     RESULTS.mkdir(exist_ok=True)
-    record = {"commit": commit(), "machine": machine(), "seeds": given.seeds, "judged": rows, "runs": summaries}
-    (RESULTS / "anchored.json").write_text(json.dumps(record, indent=1) + "\n")
+    record = {
+        "commit": commit(),
+        "machine": machine(),
+        "seeds": given.seeds,
+        "skill": given.skill,
+        "judged": rows,
+        "runs": summaries,
+    }
+    (RESULTS / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -34,6 +34,7 @@ class Task:
 
     Attributes:
         own: further keys of `finetune`, by method. cloning: keys of `pretrain`.
+        skill: of the demonstrator.
         resumes: a run that was stopped goes on from its last checkpoint; otherwise it is repeated.
     """
 
@@ -44,6 +45,7 @@ class Task:
     own: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     cloning: tuple[str, ...] = ()
     resumes: bool = False
+    skill: str = "degraded"
 
 
 TASKS = {
@@ -69,9 +71,10 @@ class Run:
         env, seed = f"env={self.task.env}", f"seed={self.seed}"
         base = runs / self.task.env / str(self.seed)
         log, policy, out = base / "demonstrations", base / "cloned", base / self.method
+        episodes = demonstrations_for(self.task.env)
         yield (
             log,
-            ["collect", env, "skill=degraded", f"episodes={demonstrations_for(self.task.env)}", seed, f"out={log}"],
+            ["collect", env, f"skill={self.task.skill}", f"episodes={episodes}", seed, f"out={log}"],
         )
         yield policy, ["pretrain", env, f"log={log}", *self.task.cloning, seed, f"out={policy}"]
         own = self.task.own.get(self.method, ())
