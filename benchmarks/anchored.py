@@ -4,7 +4,10 @@
 and not repeated.
 
     python benchmarks/anchored.py [--tasks arm_lift robosuite_lift] [--seeds 511 512 513 514 515] [--jobs 2]
-    python benchmarks/anchored.py --tasks robosuite_lift --skill retrying
+
+Other demonstrations, with the keys of `collect` and a name for the results:
+
+    python benchmarks/anchored.py --tasks robosuite_lift --collecting skill=retrying --name retrying
 """
 
 from __future__ import annotations
@@ -60,18 +63,19 @@ def _show(env: str, rows: list[dict[str, Any]]) -> None:
 
 
 def main() -> None:
-    """Runs everything and writes `benchmarks/results/anchored.json`, or `anchored_SKILL.json`."""
+    """Runs everything and writes `benchmarks/results/anchored.json`, or `anchored_NAME.json`."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tasks", nargs="+", default=TASKS, choices=TASKS)
-    parser.add_argument("--skill", default="degraded", help="of the demonstrator")
+    parser.add_argument("--tasks", nargs="+", default=TASKS, choices=(*TASKS, "arm_push"))
+    parser.add_argument("--collecting", nargs="+", default=["skill=degraded"])
+    parser.add_argument("--name")
     parser.add_argument("--seeds", nargs="+", type=int, default=[511, 512, 513, 514, 515])
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--runs", type=Path, default=Path("runs/anchored"))
     given = parser.parse_args()
-    name = "anchored" if given.skill == "degraded" else f"anchored_{given.skill}"
-    folder = given.runs / given.skill
+    name = "anchored" if given.name is None else f"anchored_{given.name}"
+    folder = given.runs / name
     folder.mkdir(parents=True, exist_ok=True)
-    tasks = [Task(env, 20_000, ("porl_anchored",), _KEYS, skill=given.skill) for env in given.tasks]
+    tasks = [Task(env, 20_000, ("porl_anchored",), _KEYS, collecting=tuple(given.collecting)) for env in given.tasks]
     runs = [Run(task, "porl_anchored", seed) for task in tasks for seed in given.seeds]
     print(HEADER, flush=True)
     with ThreadPoolExecutor(given.jobs) as pool:
@@ -84,7 +88,6 @@ def main() -> None:
         "commit": commit(),
         "machine": machine(),
         "seeds": given.seeds,
-        "skill": given.skill,
         "judged": rows,
         "runs": summaries,
     }

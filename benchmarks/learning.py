@@ -33,8 +33,7 @@ class Task:
     """One row of the table: how long, which methods (the goal's own first), and keys of `finetune` beside these.
 
     Attributes:
-        own: further keys of `finetune`, by method. cloning: keys of `pretrain`.
-        skill: of the demonstrator.
+        own: further keys of `finetune`, by method. cloning: keys of `pretrain`. collecting: keys of `collect`.
         resumes: a run that was stopped goes on from its last checkpoint; otherwise it is repeated.
     """
 
@@ -45,7 +44,7 @@ class Task:
     own: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     cloning: tuple[str, ...] = ()
     resumes: bool = False
-    skill: str = "degraded"
+    collecting: tuple[str, ...] = ("skill=degraded",)
 
 
 TASKS = {
@@ -74,7 +73,7 @@ class Run:
         episodes = demonstrations_for(self.task.env)
         yield (
             log,
-            ["collect", env, f"skill={self.task.skill}", f"episodes={episodes}", seed, f"out={log}"],
+            ["collect", env, *self.task.collecting, f"episodes={episodes}", seed, f"out={log}"],
         )
         yield policy, ["pretrain", env, f"log={log}", *self.task.cloning, seed, f"out={policy}"]
         own = self.task.own.get(self.method, ())
