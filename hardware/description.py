@@ -17,6 +17,14 @@ WATCHDOG_UNIT = 0.02
 
 _LONGEST_WATCHDOG = 127 * WATCHDOG_UNIT
 
+_FASTEST_BUS = 1000.0
+"""No bus reads six servos and leads them more often in a second."""
+
+_CYCLES_TO_HOLD = 2
+"""Silence is looked for once a cycle: so many of them have to fit into `hold_after`."""
+
+_LARGEST_GAIN: Mapping[Protocol, int] = {"feetech": 254, "dynamixel": 16383}
+
 _Made = TypeVar("_Made", "Gains", "DeadMan", "JointDescription")
 
 
@@ -76,6 +84,9 @@ class DeadMan:
     end_state: EndState = "hold"
 
     def __post_init__(self) -> None:
+        for key in ("hold_after", "stop_after"):
+            if not _is_number(getattr(self, key)):
+                raise ValueError(f"dead_man.{key} {getattr(self, key)!r} is no number")
         if not 0.0 < self.hold_after < self.stop_after:
             raise ValueError(
                 f"dead_man: hold_after {self.hold_after} and stop_after {self.stop_after} must be positive and in order"
@@ -161,27 +172,43 @@ def robot(
         if not value > 0:
             raise ValueError(f"robot.{key} {value} must be positive")
     silence = _of(DeadMan, dead_man or {}, "robot.dead_man")
+    slowest = _CYCLES_TO_HOLD / silence.hold_after
+    if not slowest <= bus_hz <= _FASTEST_BUS:
+        raise ValueError(
+            f"robot.bus_hz {bus_hz:g} is outside {slowest:g} to {_FASTEST_BUS:g}: the arm is to hold "
+            f"{silence.hold_after:g} s after the last command"
+        )
     if protocol == "dynamixel" and silence.stop_after > _LONGEST_WATCHDOG:
         raise ValueError(
             f"robot.dead_man.stop_after {silence.stop_after} is longer than the {_LONGEST_WATCHDOG:g} s "
             "that the watchdog of a Dynamixel servo counts to"
         )
+    known: Protocol = "feetech" if protocol == "feetech" else "dynamixel"
     return RobotDescription(
         name=name,
-        protocol="feetech" if protocol == "feetech" else "dynamixel",
+        protocol=known,
         joints=_joints(joints, has_model=model is not None),
         model=None if model is None else _model_file(model),
         port=port,
         baud=baud,
         time_scale=time_scale,
         supply=supply,
-        gains=_of(Gains, gains, "robot.gains"),
+        gains=_gains(gains, known),
         velocity=velocity,
         acceleration=acceleration,
         jerk=jerk,
         bus_hz=bus_hz,
         dead_man=silence,
     )
+
+
+def _gains(given: Mapping[str, int], protocol: Protocol) -> Gains:
+    gains, most = _of(Gains, given, "robot.gains"), _LARGEST_GAIN[protocol]
+    for each in fields(Gains):
+        value = getattr(gains, each.name)
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
+            raise ValueError(f"robot.gains.{each.name} {value!r} is no whole number in 0-{most}")
+    return gains
 
 
 def _joints(joints: Mapping[str, Mapping[str, Any]], has_model: bool) -> tuple[JointDescription, ...]:
@@ -205,6 +232,10 @@ def _joints(joints: Mapping[str, Mapping[str, Any]], has_model: bool) -> tuple[J
     if len(set(ids)) < len(ids):
         raise ValueError(f"robot.joints: ids {ids} are not unique")
     return made
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _require_kinds(joint: JointDescription, where: str) -> None:

@@ -94,6 +94,7 @@ def _there_is() -> str:
 def _remedy(port: str) -> str:
     group = "dialout"
     with suppress(OSError, KeyError):
-        group = grp.getgrgid(Path(port).stat().st_gid).gr_name
+        owner = Path(port).stat().st_gid
+        group = grp.getgrgid(owner).gr_name if owner else group
     user = os.environ.get("USER", "$USER")
     return f"'sudo usermod -aG {group} {user}' and a new login, or the udev rule in docs/hardware.md, give it"

@@ -22,7 +22,7 @@ class PortGuard:
     Other programs do not ask for it, and the locks that they do ask for bind only those who ask.
 
     Raises:
-        HardwareError: another process has it, or this one already.
+        HardwareError: another process has it, or this one already; or its lock cannot be opened.
     """
 
     def __init__(self, port: str) -> None:
@@ -67,9 +67,15 @@ def holders(port: str) -> list[tuple[int, str]]:
 
 def _open(path: Path) -> int:
     # Never created over an existing one: in a sticky folder the kernel refuses that for another user's file.
-    with suppress(FileNotFoundError):
-        return os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
-    return os.open(path, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+    try:
+        with suppress(FileNotFoundError):
+            return os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        descriptor = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+        with suppress(PermissionError):  # somebody else's, made in the meantime
+            os.fchmod(descriptor, 0o644)  # whatever this user's umask: the next one has to read it
+    except OSError as error:
+        raise HardwareError(f"{path}: the lock of the port cannot be opened ({error.strerror}); delete it") from error
+    return descriptor
 
 
 def _open_files(process: Path) -> Iterator[str]:

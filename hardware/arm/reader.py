@@ -70,7 +70,7 @@ class Reader:
                 break
         else:
             missing = ", ".join(joint.name for joint in joints if joint.id not in self._heard)
-            raise HardwareError(f"{missing} does not send telemetry; check its cable and the supply")
+            raise HardwareError(f"no telemetry from {missing}; check cables and supply")
         self.telemetry = self._made()
 
     def read(self, driven: bool) -> bool:

@@ -10,6 +10,7 @@ from hardware.arm.joint import Joint
 from hardware.bus import Bus
 from hardware.description import WATCHDOG_UNIT, DeadMan, Gains
 from hardware.errors import OutOfRange
+from hardware.servos.model import DRIVE_LIMITS
 
 _LEANING = 0.05
 """A joint may stand so far outside its calibrated range [rad], pressed against its stop, and is led back inside."""
@@ -79,8 +80,8 @@ def _prepare(bus: Bus, joint: Joint, gains: Gains) -> None:
         _set(bus, joint, "lock", 1)
     wanted = {"position_p": gains.p, "position_i": gains.i, "position_d": gains.d}
     wanted |= dict.fromkeys(_OWN_PROFILE[joint.servo.protocol], 0)
-    if "torque_limit" in joint.servo.registers:
-        wanted["torque_limit"] = insist.read(bus, joint.id, "max_torque")
+    limit, full = DRIVE_LIMITS[joint.servo.protocol]
+    wanted[limit] = insist.read(bus, joint.id, full)
     if joint.servo.has_watchdog:
         wanted["bus_watchdog"] = 0
     for register, value in wanted.items():

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from hardware import insist
 from hardware.bus import Bus
 from hardware.calibration import CENTRE, TICKS_PER_TURN
 from hardware.clock import Clock
-from hardware.description import JointDescription, Protocol
+from hardware.description import JointDescription
 from hardware.eprom import goals_taken
 from hardware.errors import HardwareError
 from hardware.servos import SERVOS
+from hardware.servos.model import DRIVE_LIMITS
 
 _FAR_ENOUGH = 40  # ticks after which a move can be seen: three and a half degrees
 _LEAD = 170  # ticks; whoever is this far behind the goal does not follow
 _STEP, _PERIOD = 3, 0.02  # ticks per so many arm seconds: 13 degrees per second
 _SETTLING = 0.3  # arm seconds; without torque a joint that still moves would coast on
 _TORQUE = 0.35  # share of the full torque
-
-_LIMITS: Mapping[Protocol, tuple[str, str]] = {
-    "feetech": ("torque_limit", "max_torque"),
-    "dynamixel": ("goal_pwm", "pwm_limit"),
-}
-"""Register that limits the torque, and the one with its full value."""
 
 
 @contextmanager
@@ -76,7 +71,7 @@ def _within(taken: tuple[int, int] | None, goal: int) -> int:
 
 @contextmanager
 def _weakened(bus: Bus, joint: JointDescription) -> Iterator[None]:
-    limit, full = _LIMITS[SERVOS[joint.servo].protocol]
+    limit, full = DRIVE_LIMITS[SERVOS[joint.servo].protocol]
     most = insist.read(bus, joint.id, full)
     insist.write(bus, joint.id, limit, round(_TORQUE * most))
     try:

@@ -241,6 +241,8 @@ class Loop:
         rate = self._robot.bus_hz
         if self._statistics.cycle.median <= 1e3 / rate:
             return ()
+        if self._robot.time_scale != 1.0:
+            return (f"this computer is too slow for robot.time_scale={self._robot.time_scale:g}: cycles come late",)
         return (f"a bus cycle takes longer than robot.bus_hz={rate:g} allows: see latency in docs/hardware.md",)
 
     def _count(self) -> HostStatistics:

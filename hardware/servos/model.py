@@ -10,6 +10,12 @@ from typing import Literal
 
 from hardware.servos.register import ByteOrder, Register, Sign, Span
 
+DRIVE_LIMITS: Mapping[str, tuple[str, str]] = {
+    "feetech": ("torque_limit", "max_torque"),
+    "dynamixel": ("goal_pwm", "pwm_limit"),
+}
+"""By protocol, the register in RAM that limits what the motor is given, and the one with its full value."""
+
 
 @dataclass(frozen=True)
 class ServoModel:

@@ -3,22 +3,38 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
+from hardware.errors import HardwareError
 from sim.virtual_arm.faults import Fault
 
 
 class Schedule:
-    """Faults in the order of their time."""
+    """Faults in the order of their time.
 
-    def __init__(self) -> None:
+    Args:
+        ids: of the arm's servos.
+    """
+
+    def __init__(self, ids: Collection[int]) -> None:
+        self._ids = ids
         self._waiting: list[Fault] = []
         self.active: list[Fault] = []
 
     def add(self, faults: Iterable[Fault]) -> None:
-        """Puts faults on it."""
-        self._waiting = sorted([*self._waiting, *faults], key=lambda fault: fault.start)
+        """Puts faults on it.
+
+        Raises:
+            HardwareError: one of them befalls a servo that is not there. None was put on it.
+        """
+        added = list(faults)
+        for fault in added:
+            for id in fault.ids:
+                if id not in self._ids:
+                    there = ", ".join(map(str, self._ids))
+                    raise HardwareError(f"faults: {fault.kind} ids={id}: no such servo; there are {there}")
+        self._waiting = sorted([*self._waiting, *added], key=lambda fault: fault.start)
 
     def clear(self) -> None:
         """Lets all of them end, those to come included."""

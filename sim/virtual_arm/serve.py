@@ -59,7 +59,7 @@ def serve(
             )
         if SERVOS[joint.servo].protocol != robot.protocol:
             raise HardwareError(f"robot.joints.{joint.name}.servo={joint.servo}: does not speak {robot.protocol}")
-    schedule = Schedule()
+    schedule = Schedule([joint.id for joint in robot.joints])
     schedule.add(parse_faults(faults))
     memory = Path(eprom) if eprom and eprom != FACTORY else _beside(where, "eprom")
     with _told(robot):

@@ -81,7 +81,13 @@ def test_every_arm_we_ship_has_servos_that_we_know(path: Path) -> None:
         ({"dead_man": {"hold_after": 1.0}}, "dead_man: hold_after 1.0"),
         ({"dead_man": {"end_state": "fall"}}, "end_state 'fall'"),
         ({"protocol": "dynamixel", "dead_man": {"stop_after": 3.0}}, "stop_after 3.0 is longer than the 2.54 s"),
+        ({"dead_man": {"hold_after": "soon"}}, "dead_man.hold_after 'soon' is no number"),
+        ({"bus_hz": 10.0}, "robot.bus_hz 10 is outside 20 to 1000: the arm is to hold 0.1 s after the last command"),
+        ({"bus_hz": 5000.0}, "robot.bus_hz 5000 is outside"),
         ({"gains": {"p": 1}}, "robot.gains: "),
+        ({"gains": {"p": -5, "i": 0, "d": 0}}, "robot.gains.p -5 is no whole number in 0-254"),
+        ({"gains": {"p": 16, "i": 0.5, "d": 0}}, "robot.gains.i 0.5 is no whole number"),
+        ({"protocol": "dynamixel", "gains": {"p": 1, "i": 0, "d": 20000}}, "robot.gains.d 20000 is no whole"),
     ],
 )
 def test_what_cannot_be_is_refused_by_its_key(changes: dict[str, Any], said: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -10,7 +9,6 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -25,11 +23,12 @@ def read(path: Path, declaration: Declaration) -> Raw:
     """A file from `torch.save(module.state_dict(), ...)` or safetensors, with the layers of `declaration.network`.
 
     Raises:
-        UserError: the file holds anything but tensors, or not the declared layers.
+        UserError: the file holds anything but tensors, not the declared layers, or tensors that nobody has declared.
     """
     tensors = _tensors(path)
     network = declaration.network
     try:
+        _require_declared(tensors, network)
         mlp = _declared(tensors, network)
         statistics = _statistics(tensors, network)
     except ValueError as error:
@@ -43,7 +42,7 @@ def _tensors(path: Path) -> dict[str, Tensor]:
         if path.suffix == ".safetensors":
             return load_file(path)
         held = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, SafetensorError, RuntimeError, EOFError) as error:
+    except Exception as error:  # the loader raises whatever the bytes lead it to
         raise UserError(
             f"source={path}: cannot be loaded as tensors only; expected torch.save(module.state_dict(), ...), a "
             "TorchScript module or an ONNX file (pickled modules can run code and are not loaded)"
@@ -61,9 +60,32 @@ def _flat(node: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Tens
             yield f"{prefix}{name}", value
 
 
-def _declared(tensors: dict[str, Tensor], network: Network) -> Mlp:
+def _require_declared(tensors: dict[str, Tensor], network: Network) -> None:
+    """Refuses to leave out what may be part of the function, as a normalisation between layers is.
+
+    Who names the layers has seen what else there is.
+    """
+    if network.layers is not None:
+        return
+    parts = {f"{name}.{part}" for name in _linear(tensors) for part in ("weight", "bias")}
+    parts |= {network.observation_mean or "", network.observation_std or "", network.log_std or ""}
+    rest = [name for name in tensors if name not in parts]
+    if rest:
+        raise ValueError(
+            f"{', '.join(rest)}: no part of a linear layer; declare what they are (log_std=, "
+            "observation_mean=, observation_std=), name the layers to be read without them (layers=[...]), or give the "
+            "whole network as TorchScript"
+        )
+
+
+def _linear(tensors: dict[str, Tensor]) -> list[str]:
+    """The names of the linear layers, in the order of the file."""
     matrices = (name for name, tensor in tensors.items() if name.endswith(".weight") and tensor.ndim == 2)
-    names = network.layers or [name for each in matrices if (name := each.removesuffix(".weight")) != network.log_std]
+    return [name.removesuffix(".weight") for name in matrices]
+
+
+def _declared(tensors: dict[str, Tensor], network: Network) -> Mlp:
+    names = network.layers or [name for name in _linear(tensors) if name != network.log_std]
     if not names:
         raise ValueError("holds no linear layers (tensors NAME.weight with two dimensions)")
     # Declaration has seen that both are of their kinds.

@@ -17,6 +17,7 @@ from hardware.dynamixel_bus import DynamixelFamily
 from hardware.errors import OutOfRange
 from hardware.feetech_bus import FeetechFamily
 from hardware.servos import SERVOS
+from hardware.servos.model import DRIVE_LIMITS
 from hardware.transport import Transport
 
 GAINS = Gains(16, 0, 32)
@@ -55,6 +56,18 @@ def test_a_joint_that_leans_on_its_stop_is_led_back_inside(
         server.set(id, "present_position", stands)
     assert torque_on(bus, joints, GAINS, DeadMan()) == {1: goal, 2: goal}
     assert [server.get(id, "torque_enable") for id in (1, 2)] == [1, 1]
+
+
+def test_an_arm_that_was_left_weak_gets_its_full_drive_back(
+    bus: Bus, server: Any, joints: list[Joint], servo: str
+) -> None:
+    limit, full = DRIVE_LIMITS[SERVOS[servo].protocol]
+    for id in (1, 2):
+        server.set(id, "present_position", 2000)
+        server.set(id, full, 800)
+        server.set(id, limit, 100)
+    torque_on(bus, joints, GAINS, DeadMan())
+    assert [server.get(id, limit) for id in (1, 2)] == [800, 800]
 
 
 @pytest.mark.parametrize("stands", [UPPER + 97, LOWER - 97])

@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from porl_robot.policy.importing.declaration import Declaration
+from porl_robot.policy.importing.declaration import Declaration, Network
 from porl_robot.policy.importing.load import load
 from porl_robot.policy.importing.source import Source
 
 OBSERVATIONS, ACTIONS = 6, 3
+LAYERS = ["trunk.0", "trunk.2", "head"]
+"""Of the perceptron below, without what it normalises by."""
 
 
 class Actor(torch.nn.Module):
@@ -43,6 +45,12 @@ def saved(module, kind, folder):
     else:
         torch.save(module.state_dict(), path)
     return path
+
+
+@pytest.fixture(scope="session")
+def bare():
+    """A state dict read without what is beside its layers."""
+    return Network(layers=LAYERS)
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """Every kind of file is told by its content and acts as the policy it was made from; what is none is refused."""
 
+import dataclasses
 import io
 import pickle
 import warnings
@@ -11,6 +12,8 @@ import torch
 
 from porl_robot.errors import UserError
 from porl_robot.policy.importing.declaration import Network
+
+from .conftest import LAYERS
 
 STATISTICS = Network(observation_mean="mean", observation_std="std")
 
@@ -146,19 +149,37 @@ def test_gsde_is_refused(source_of, sb3):
 @pytest.mark.parametrize(("network", "says"), [
     ({"layers": ["trunk.0", "nose"]}, "holds no linear layer nose; there are trunk.0, trunk.2, head"),
     ({"layers": ["head", "trunk.0"]}, "layer trunk.0 takes 6 numbers, the one before it gives 3"),
-    ({"observation_mean": "x", "observation_std": "std"}, "holds no tensor observation_mean=x; there are mean, std"),
-    ({"log_std": "mean"}, "log_std=mean has 6 numbers; expected 1, or 3 for as many actions"),
-    ({"log_std": "trunk.0"}, "log_std=trunk.0 makes 12 numbers of 6; expected 3 of the 12 of the last hidden layer"),
+    ({"layers": LAYERS, "observation_mean": "x", "observation_std": "std"}, "holds no tensor observation_mean=x"),
+    ({"layers": LAYERS, "log_std": "mean"}, "log_std=mean has 6 numbers; expected 1, or 3 for as many actions"),
+    ({"layers": LAYERS, "log_std": "trunk.0"}, "log_std=trunk.0 makes 12 numbers of 6; expected 3 of the 12"),
 ])  # fmt: skip
 def test_state_dicts_without_what_is_declared(source_of, actor, save, tmp_path, network, says):
     with pytest.raises(UserError, match=says):
         source_of(save(actor, "state_dict", tmp_path), network=Network(**network))
 
 
-def test_a_log_std_that_is_not_finite_is_refused(source_of, actor, tmp_path):
+def test_what_no_layer_uses_is_not_left_out_in_silence(source_of, actor, save, tmp_path):
+    with pytest.raises(UserError, match=r"mean, std: no part of a linear layer; declare what they are .*TorchScript"):
+        source_of(save(actor, "state_dict", tmp_path))
+    linear, normalising = torch.nn.Linear, torch.nn.LayerNorm(8)
+    normalised = torch.nn.Sequential(linear(6, 8), normalising, torch.nn.ReLU(), linear(8, 3))
+    torch.save(normalised.state_dict(), tmp_path / "p.pth")
+    with pytest.raises(UserError, match=r"1\.weight, 1\.bias: no part of a linear layer"):
+        source_of(tmp_path / "p.pth")
+
+
+@pytest.mark.parametrize("content", [b"hello", b"version https://git-lfs", b"", b"\x80\x02}q\x00."])
+def test_bytes_that_are_no_tensors_are_refused(source_of, tmp_path, content):
+    (tmp_path / "p.pth").write_bytes(content)
+    with pytest.raises(UserError, match=r"p\.pth: ") as error:
+        source_of(tmp_path / "p.pth")
+    assert "\n" not in str(error.value)
+
+
+def test_a_log_std_that_is_not_finite_is_refused(source_of, bare, actor, tmp_path):
     torch.save({**actor.state_dict(), "spread": torch.tensor([0.0, np.nan, 0.0])}, tmp_path / "p.pth")
     with pytest.raises(UserError, match="log_std=spread is not finite"):
-        source_of(tmp_path / "p.pth", network=Network(log_std="spread"))
+        source_of(tmp_path / "p.pth", network=dataclasses.replace(bare, log_std="spread"))
 
 
 def test_statistics_of_half_precision_are_read(source_of, actor, observations, tmp_path):
@@ -178,20 +199,20 @@ def test_declarations_that_cannot_be(network, says):
         Network(**network)
 
 
-def test_statistics_from_plain_files(source_of, actor, save, tmp_path, observations):
+def test_statistics_from_plain_files(source_of, bare, actor, save, tmp_path, observations):
     path = save(actor, "state_dict", tmp_path)
     mean, std = actor.mean.numpy(), actor.std.numpy()
     np.savez(tmp_path / "s.npz", mean=mean, std=std)
     (tmp_path / "s.json").write_text(f'{{"mean": {mean.tolist()}, "std": {std.tolist()}}}')
     for name in ("s.npz", "s.json"):
-        source = source_of(path, normalisation=str(tmp_path / name))
+        source = source_of(path, normalisation=str(tmp_path / name), network=bare)
         np.testing.assert_allclose(source.act(observations[0]), expected(actor, observations)[0], atol=1e-5)
     whole = (tmp_path / "s.npz").read_bytes()
     (tmp_path / "cut.npz").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(UserError, match=r"cut\.npz: holds no mean and std of observations"):
-        source_of(path, normalisation=str(tmp_path / "cut.npz"))
+        source_of(path, normalisation=str(tmp_path / "cut.npz"), network=bare)
     (tmp_path / "s.json").write_text('{"mean": [1], "std": [0]}')
     with pytest.raises(UserError, match="mean and std must be finite and std positive"):
-        source_of(path, normalisation=str(tmp_path / "s.json"))
+        source_of(path, normalisation=str(tmp_path / "s.json"), network=bare)
     with pytest.raises(UserError, match=r"expected an .npz or .json with mean and std"):
-        source_of(path, normalisation="s.csv")
+        source_of(path, normalisation="s.csv", network=bare)

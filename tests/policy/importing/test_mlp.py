@@ -13,6 +13,8 @@ from porl_robot.policy.importing.statistics import Statistics
 from porl_robot.policy.network import distribution, normalise, to_parameters
 from porl_robot.policy.spec import STD_FLOOR, PolicySpec
 
+from .conftest import LAYERS
+
 
 def converted(source, observations):
     mlp, statistics = source.perceptron(observations)
@@ -62,16 +64,16 @@ def test_statistics_of_a_state_dict_become_those_of_the_policy(actor, save, sour
     np.testing.assert_allclose(np.exp(log_stds(policy, observations)), DEFAULT_STD, rtol=1e-5)
 
 
-def test_a_vector_of_log_stds_is_kept(actor, source_of, observations, tmp_path):
+def test_a_vector_of_log_stds_is_kept(actor, bare, source_of, observations, tmp_path):
     torch.save({**actor.state_dict(), "spread": torch.tensor([-2.0, -1.0, 0.5])}, tmp_path / "p.pth")
-    source = source_of(tmp_path / "p.pth", network=Network(log_std="spread"))
+    source = source_of(tmp_path / "p.pth", network=dataclasses.replace(bare, log_std="spread"))
     given = log_stds(assert_same(source, observations), observations)
     np.testing.assert_allclose(given, np.broadcast_to([-2.0, -1.0, 0.5], given.shape), atol=1e-4)
 
 
-def test_one_log_std_stands_for_all_actions(actor, source_of, observations, tmp_path):
+def test_one_log_std_stands_for_all_actions(actor, bare, source_of, observations, tmp_path):
     torch.save({**actor.state_dict(), "spread": torch.tensor([-1.5])}, tmp_path / "p.pth")
-    source = source_of(tmp_path / "p.pth", network=Network(log_std="spread"))
+    source = source_of(tmp_path / "p.pth", network=dataclasses.replace(bare, log_std="spread"))
     given = log_stds(assert_same(source, observations), observations)
     assert given.shape[-1] == 3
     np.testing.assert_allclose(given, -1.5, atol=1e-4)
@@ -79,9 +81,9 @@ def test_one_log_std_stands_for_all_actions(actor, source_of, observations, tmp_
 
 @pytest.mark.parametrize(("clip", "same"), [(1.0, False), (10.0, True), (np.inf, True)])
 def test_what_cuts_observations_off_earlier_than_our_actor_is_not_converted(
-    actor, save, source_of, observations, tmp_path, clip, same
+    actor, bare, save, source_of, observations, tmp_path, clip, same
 ):
-    source = source_of(save(actor, "state_dict", tmp_path))
+    source = source_of(save(actor, "state_dict", tmp_path), network=bare)
     source.statistics = Statistics(np.zeros(6), np.ones(6), clip)
     assert (source.perceptron(observations) is not None) == same
 
@@ -96,8 +98,8 @@ def test_unchosen_observations_have_no_weight(actor, save, source_of, tmp_path):
     assert not policy.weights["layers.0.weight"][[3, 5, 6]].any()
 
 
-def test_a_tiny_std_is_floored_without_a_change(actor, observations, source_of, save, tmp_path):
-    source = source_of(save(actor, "state_dict", tmp_path))
+def test_a_tiny_std_is_floored_without_a_change(actor, bare, observations, source_of, save, tmp_path):
+    source = source_of(save(actor, "state_dict", tmp_path), network=bare)
     source.statistics = Statistics(np.zeros(6), np.full(6, STD_FLOOR / 10))
     policy = assert_same(source, (observations * STD_FLOOR / 10).astype("f4"))
     assert (policy.weights["observation.std"] == np.float32(STD_FLOOR)).all()
@@ -117,18 +119,20 @@ def test_modules_of_another_function_are_not(actor_of, save, source_of, observat
 @pytest.mark.parametrize(
     "declared",
     [
-        {"network": Network(activation="tanh")},
-        {"network": Network(output="clip")},
+        {"network": Network(layers=LAYERS, activation="tanh")},
+        {"network": Network(layers=LAYERS, output="clip")},
         {"action_low": [-2.0], "action_high": [2.0]},
         {"chunk": 1},
     ],
 )
-def test_what_our_actor_cannot_express_is_not_converted(actor, save, source_of, observations, tmp_path, declared):
-    assert source_of(save(actor, "state_dict", tmp_path), **declared).perceptron(observations) is None
+def test_what_our_actor_cannot_express_is_not_converted(actor, bare, save, source_of, observations, tmp_path, declared):
+    assert (
+        source_of(save(actor, "state_dict", tmp_path), **{"network": bare, **declared}).perceptron(observations) is None
+    )
 
 
-def test_policies_differ_by_their_own_numbers(actor, save, source_of, observations, tmp_path):
-    source = source_of(save(actor, "state_dict", tmp_path))
+def test_policies_differ_by_their_own_numbers(actor, bare, save, source_of, observations, tmp_path):
+    source = source_of(save(actor, "state_dict", tmp_path), network=bare)
     policy = converted(source, observations)
     other = dataclasses.replace(policy, weights={**policy.weights, "mean.bias": policy.weights["mean.bias"] + 1})
     difference = mode_difference(other, observations, source.labels(observations))

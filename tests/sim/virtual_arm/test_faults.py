@@ -69,7 +69,7 @@ def test_a_foreign_file_is_refused(tmp_path, content):
 
 
 def test_faults_begin_and_end_in_time():
-    schedule = Schedule()
+    schedule = Schedule(range(1, 7))
     schedule.add(parse_faults("drop at=1 for=1; dead ids=2 at=1.5; echo at=5"))
     assert schedule.advance(0.9) == ([], [])
     assert [fault.kind for fault in schedule.advance(1.0)[1]] == ["drop"]
@@ -80,6 +80,13 @@ def test_faults_begin_and_end_in_time():
     schedule.clear()
     assert [fault.kind for fault in schedule.advance(2.1)[0]] == ["dead"]
     assert schedule.advance(9.0) == ([], []) and not schedule.active
+
+
+def test_a_fault_of_a_servo_that_is_not_there_is_refused_with_all_beside_it():
+    schedule = Schedule(range(1, 7))
+    with pytest.raises(HardwareError, match="stuck ids=9: no such servo; there are 1, 2, 3, 4, 5, 6"):
+        schedule.add(parse_faults("drop; stuck ids=9"))
+    assert schedule.advance(1.0) == ([], [])
 
 
 def test_each_fault_does_to_a_reply_what_it_says():

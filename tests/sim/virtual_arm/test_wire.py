@@ -18,7 +18,7 @@ STATUS_BYTES = 8
 
 
 def wire(arm, faults=""):
-    schedule = Schedule()
+    schedule = Schedule(range(1, 7))
     schedule.add(parse_faults(faults))
     schedule.advance(0.0)
     return Wire(arm.chain, schedule, Random(0))
