@@ -15,7 +15,7 @@ from porl_robot.verbs.build import (
     make_pretraining,
     require_demonstrator,
 )
-from porl_robot.verbs.inputs import _KEYS, require_inputs, require_policy_alone
+from porl_robot.verbs.inputs import KEYS, require_inputs, require_policy_alone
 from porl_robot.verbs.made import made
 from porl_robot.verbs.robots import require_port, require_robot, require_teleop
 
@@ -35,7 +35,7 @@ def check(config: DictConfig) -> None:
     if "policy" in config and "method" in config:
         method = make_method(config)
         require_inputs(method, config)
-        inputs = tuple(_KEYS[item] for item in method.requires)
+        inputs = tuple(KEYS[item] for item in method.requires)
     elif "source" in config:
         make_declaration(config)
     elif "log" in config:

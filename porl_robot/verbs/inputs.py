@@ -15,28 +15,41 @@ from porl_robot.replay.log import LogData, read_log
 from porl_robot.replay.verify import require_trainable
 from porl_robot.verbs.outputs import log_spec
 
-_KEYS = {"policy": "policy", "critics": "policy", "offline_data": "log"}
-_WRITTEN_BY = {"policy": "written by pretrain or finetune", "log": "written by collect or finetune"}
-_WITHOUT = {"policy": "method=sac_scratch starts without", "log": "method=porl needs the policy alone"}
+KEYS = {"policy": "policy", "critics": "policy", "offline_data": "log"}
+"""The key under which a method's input is given: a folder."""
+
+_ORIGINS = {"policy": "written by pretrain or finetune", "offline_data": "written by collect or finetune"}
 
 
 def require_inputs(method: Method, config: DictConfig) -> None:
     """Refuses a method whose inputs were not given; a verb without keys for them makes them itself.
 
     Raises:
-        UsageError: names the missing item and a method that does without.
+        UsageError: names every missing item, and methods that do without.
     """
-    for item in method.requires:
-        key = _KEYS[item]
-        if key in config and config[key] is None:
-            raise UsageError(f"method={method.name} needs {key}=FOLDER ({_WRITTEN_BY[key]}); {_WITHOUT[key]}")
+    lacking = []
+    for item, origin in _ORIGINS.items():
+        key = KEYS[item]
+        if item in method.requires and key in config and config[key] is None:
+            lacking.append(f"{key}=FOLDER ({origin})")
     if "critics" in method.requires and "policy" in config:
-        folder = Path(config.policy)
-        if not (folder / CRITICS).exists() and (folder / POLICY).exists():
-            raise UsageError(
-                f"method={method.name} needs critics beside the policy, {folder} has none ({CRITICS}): write both with "
-                f"pretrain method={method.pretraining}, or take method=porl, which needs the policy alone"
-            )
+        lacking += _lacking_critics(method, config.policy)
+    if not lacking:
+        return
+    without = ["method=porl needs the policy alone"] if set(method.requires) - {"policy"} else []
+    if "policy" in method.requires and config.get("policy") is None:
+        without.append("method=sac_scratch starts without")
+    raise UsageError(f"method={method.name} needs {', and '.join(lacking)}; {', '.join(without)}")
+
+
+def _lacking_critics(method: Method, policy: str | None) -> list[str]:
+    written = f"write both with pretrain method={method.pretraining}"
+    if policy is None:
+        return [f"critics beside the policy ({written})"]
+    folder = Path(policy)
+    if (folder / CRITICS).exists() or not (folder / POLICY).exists():
+        return []  # what is no policy at all is refused where it is read
+    return [f"critics beside the policy, {folder} has none ({CRITICS}: {written})"]
 
 
 def require_policy_alone(method: Method) -> None:

@@ -28,6 +28,15 @@ def test_critics_are_asked_for_with_the_way_to_get_them(cli, tmp_path, policy, l
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("method", ["cal_ql", "opt"])
+def test_whoever_has_a_policy_alone_is_told_of_everything_that_is_missing(cli, tmp_path, policy, method):
+    made_by = f"pretrain method={PRESETS[method]['pretraining']}"
+    outcome = cli("finetune", REACH, f"method={method}", f"policy={policy}", f"out={tmp_path / 'out'}")
+    assert_refused(outcome, "log=FOLDER", "critics", made_by, "method=porl needs the policy alone")
+    outcome = cli("finetune", REACH, f"method={method}", f"out={tmp_path / 'out'}")
+    assert_refused(outcome, "policy=FOLDER", "log=FOLDER", "critics", made_by, "method=porl", "method=sac_scratch")
+
+
 @pytest.mark.parametrize("method", NEEDY)
 def test_the_way_to_get_critics_is_one(method):
     assert PRESETS[method]["pretraining"] in OFFLINE
