@@ -36,8 +36,9 @@ class Aim:
         target: of the hand in the world frame, shape (3,) [m].
         gripper: OPEN or CLOSE.
         reached: the phase is through.
-        turn: yaw to be made [rad]; only for tasks that turn the hand, which is kept pointing down.
+        turn: yaw to be made [rad]; only for tasks that turn the hand, whose x axis is kept level.
         lost: what was to be held is not in the hand any more.
+        lean: angle between the fingers and straight down, towards the hand's y axis [rad]; only for tasks that turn it.
     """
 
     target: Vector
@@ -45,6 +46,7 @@ class Aim:
     reached: bool | np.bool_
     turn: float = 0.0
     lost: bool = False
+    lean: float = 0.0
 
 
 class ScriptedDemonstrator(abc.ABC):
@@ -108,13 +110,13 @@ class ScriptedDemonstrator(abc.ABC):
             self._grip = self._scene.eef_position()
             aim = phases[self._phase]()
         move = GAIN * (aim.target - self._scene.eef_position()) / STEP_SIZE
-        turn = self._turn(aim.turn) if self._size > move.size + 1 else np.zeros(0)
+        turn = self._turn(aim.turn, aim.lean) if self._size > move.size + 1 else np.zeros(0)
         return np.concatenate([move, turn, [aim.gripper]])
 
-    def _turn(self, yaw: float) -> Vector:
-        """The rotation action that turns the hand by `yaw` [rad] and otherwise points it down, shape (3,)."""
+    def _turn(self, yaw: float, lean: float) -> Vector:
+        """The rotation action that turns the hand by `yaw` [rad] and leans it by `lean` [rad], shape (3,)."""
         quaternion = self._scene.eef_quaternion()
-        wanted = Rotation.from_euler("z", yaw_of(quaternion) + yaw) * POINTING_DOWN
+        wanted = Rotation.from_euler("ZX", [yaw_of(quaternion) + yaw, -lean]) * POINTING_DOWN
         return np.asarray((wanted * Rotation.from_quat(quaternion).inv()).as_rotvec() / TURN_SIZE)
 
     def _off(self, target: Vector) -> float:
