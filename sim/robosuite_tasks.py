@@ -55,6 +55,11 @@ def door_handle(scene: Scene) -> Vector:
     return scene.site_position("Door_handle")
 
 
+def door_latch(scene: Scene) -> Vector:
+    """Where the handle's axis meets the door, shape (3,) [m]."""
+    return scene.body_position("Door_latch")
+
+
 def _hand(scene: Scene) -> list[Vector]:
     position = 5 * (scene.eef_position() - WORKSPACE_CENTRE)
     return [position, scene.eef_quaternion(), 25 * scene.fingers()]

@@ -8,6 +8,7 @@ import pytest
 from porl_robot.env import step_info
 from porl_robot.errors import UsageError
 from sim.robosuite_demonstrator import CanDemonstrator, LiftDemonstrator, SquareDemonstrator
+from sim.robosuite_door_demonstrator import DoorDemonstrator
 from sim.robosuite_env import RobosuiteEnv
 from sim.robosuite_tasks import TASKS, cube_position
 
@@ -174,6 +175,7 @@ def test_there_is_at_least_one_try(lift):
         ("Lift", LiftDemonstrator),
         ("PickPlaceCan", CanDemonstrator),
         ("NutAssemblySquare", SquareDemonstrator),
+        ("Door", DoorDemonstrator),
     ],
 )
 def test_clean_demonstrator_succeeds(task, demonstrator):

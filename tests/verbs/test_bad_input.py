@@ -7,6 +7,7 @@ from .refusal import REACH, assert_refused
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
 
+UNSCRIPTED = ["env=dm_control", "env.domain=reacher", "env.task=easy"]
 ENVS = "there are arm_lift, arm_push, arm_reach, dm_control, gymnasium, robosuite_"
 USAGE = [
     ([], "a verb is missing; there are demo, collect"),
@@ -49,7 +50,7 @@ USAGE = [
     (["collect", REACH, "safety.speed=1.1"], "safety.speed=1.1: expected a number above 0 and at most 1"),
     (["collect", REACH, "safety.speed=nan"], "safety.speed=nan: expected a number above 0 and at most 1"),
     (["collect", REACH, "safety.speed=abc"], "safety.speed=abc: expected a number above 0 and at most 1"),
-    (["collect", "env=robosuite_door"], "has no scripted demonstrator; there is one for arm_lift, arm_push"),
+    (["collect", *UNSCRIPTED], "has no scripted demonstrator; there is one for arm_lift, arm_push"),
     (["collect", "env=dm_control"], "env.domain=... is missing"),
     (["collect", "env=dm_control", "env.domain=reacher"], "env.task=... is missing"),
     (["collect", "env=gymnasium"], "env.id=... is missing"),
@@ -107,11 +108,11 @@ USAGE = [
     (["pretrain", "-m", REACH, "log=x", "method=porl,bc"], "method=porl: only fine-tunes; pretrain accepts bc, coil"),
     (["demo", "-m", REACH, "method=porl,rlpd"], "method=rlpd needs offline_data, demo makes a cloned policy only"),
     (["finetune", "-m", "env=serial_reach", "method=rlpd", "log=x", "seed=1,2"], "robot.port=... is missing"),
-    (["collect", "-m", "env=arm_reach,robosuite_door"], "env=robosuite_door: has no scripted demonstrator"),
+    (["collect", "-m", *UNSCRIPTED, "seed=1,2"], "env=dm_control/reacher-easy: has no scripted demonstrator"),
     (["evaluate", "-m", REACH, "policy=x", "seed=1,abc"], "seed=abc: expected a whole number"),
     (["evaluate", "-m", REACH, "policy=x", "seed=1,-2"], "seed=-2: expected a whole number of at least 0"),
     (["evaluate", "-m", "env=arm_reach,arm_foo", "policy=x"], f"env=arm_foo: no such env; {ENVS}"),
-    (["demo", "env=robosuite_door"], "has no scripted demonstrator"),
+    (["demo", *UNSCRIPTED], "has no scripted demonstrator"),
     (["demo", "method=bc"], "this one pre-trains"),
     (["demo", "learner.members=0"], "learner.members 0 must be at least 1"),
     (["demo", "episodes=0"], "episodes=0: expected a whole number of at least 1"),

@@ -244,7 +244,10 @@ def test_a_folder_that_holds_something_else_is_refused(cli, log):
         (["methods=[porl,sacc]"], "method=sacc: no such method; there are "),
         (["methods=[bc]"], "this one pre-trains; expected a fine-tuning method such as porl (for bc on arm_reach)"),
         (["envs=[arm_reech]"], "env=arm_reech: no such env; there are arm_lift"),
-        (["envs=[robosuite_door]"], "has no scripted demonstrator; there is one for arm_lift"),
+        (
+            ["envs=[dm_control]", "env.domain=reacher", "env.task=easy"],
+            "has no scripted demonstrator; there is one for arm_lift",
+        ),
         (["env=arm_reach"], "unknown key env; did you mean envs?"),
         (["skill=excellent"], "skill=excellent: expected clean or degraded"),
         (["demonstrations=1"], "demonstrations=1: expected a whole number of at least 2"),
