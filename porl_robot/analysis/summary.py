@@ -170,7 +170,7 @@ SCHEMA: Mapping[str, tuple[Key, ...]] = {
         Key("failed", TEXTS, "runs that failed, each with its reason"),
         Key("left_out", TEXTS, "runs there was no time for"),
         Key("estimated_h", NUMBER, "estimate before the first run was started [h]"),
-        _WALL,
+        Key("wall_s", NUMBER, "wall time of this call alone, what was there before excepted [s]"),
     ),
     "identify": (
         Key("robot", TEXT, "kind of arm"),
