@@ -84,6 +84,10 @@ class UncertaintyWeighted(TemporalDifference):
 
     sharpness: float = 10.0
 
+    def __post_init__(self) -> None:
+        if not self.sharpness >= 0.0:
+            raise ValueError(f"sharpness {self.sharpness} must be at least 0: doubt does not make a row count more")
+
     def __call__(self, networks: Networks, rows: Batch, targets: Targets, noise: Tensors, context: Context) -> Tensor:
         low, high = context.value_bounds
         span = high - low if high - low < float("inf") else 1.0

@@ -64,12 +64,19 @@ def of_module(kind: str, module: Callable[[torch.Tensor], Any], tensors: Mapping
 
 
 def as_array(given: Any) -> npt.NDArray[np.float64]:
-    """The action in what a policy returned; the first part of several, such as (action, state)."""
+    """The action in what a policy returned; the first part of several, such as (action, state).
+
+    Raises:
+        TypeError, ValueError, RuntimeError: it is no array of real numbers.
+    """
     if isinstance(given, tuple):
         given = given[0]
     if isinstance(given, torch.Tensor):
         given = given.detach().cpu().numpy()
-    return np.asarray(given, dtype=np.float64)
+    array = np.asarray(given)
+    if np.iscomplexobj(array):
+        raise TypeError("its numbers are complex")
+    return array.astype(np.float64)
 
 
 def in_one_line(error: BaseException) -> str:

@@ -152,12 +152,16 @@ class Source:
             seen = self.statistics.normalised(seen)
         try:
             given = self.raw.act(np.ascontiguousarray(seen, np.float32))
-            array = as_array(given)
         except (Exception, SystemExit) as error:  # it is somebody else's code that runs here
             raise self.refused(
                 f"does not accept an observation of {len(seen)} numbers ({in_one_line(error)})"
             ) from error
-        return self._shaped(array)
+        try:
+            return self._shaped(as_array(given))
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise self.refused(
+                f"answers with a {type(given).__name__} that is no array of real numbers ({in_one_line(error)})"
+            ) from error
 
     def scaled(self, action: Float64) -> Float64:
         """An action (A,) in the source's units, mapped onto [-1, 1] and cut off there."""
