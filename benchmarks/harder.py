@@ -35,6 +35,7 @@ TASKS = {
             cloning=("steps=8000",),
             resumes=True,
         ),
+        Task("robosuite_door", 20_000, METHODS, ("eval_every=2000", "final_episodes=100"), resumes=True),
     )
 }
 

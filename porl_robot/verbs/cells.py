@@ -23,7 +23,7 @@ INPUTS = {"policy": "policy", "critics": "critics", "offline_data": "data"}
 critics come from the pre-training that the method names in its key `pretraining`, cloning where it names none."""
 
 _CLONING = "bc"
-_DEMONSTRATIONS = {"arm_lift": 40, "robosuite_can": 25, "robosuite_square": 40}
+_DEMONSTRATIONS = {"arm_lift": 40, "robosuite_can": 25, "robosuite_square": 40, "robosuite_door": 20}
 _DEMONSTRATIONS_ELSEWHERE = 100
 
 
