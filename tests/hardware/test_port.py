@@ -7,6 +7,7 @@ import os
 import pty
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,12 +16,13 @@ import pytest
 
 from hardware.errors import HardwareError
 from hardware.port import open_port, set_low_latency, usb_ports
-from hardware.port_guard import holders
+from hardware.port_guard import PortGuard, holders
 from hardware.transport import Transport
 
 ROOT = Path(__file__).parents[2]
 HOLD = """
 import sys
+import tempfile
 from hardware.transport import Transport
 with Transport(sys.argv[1], 1_000_000):
     print("open", flush=True)
@@ -102,7 +104,8 @@ def test_the_far_end_of_a_pseudo_terminal_is_no_holder(port: str) -> None:
 def test_permission_denied_prints_the_remedy(port: str, monkeypatch: pytest.MonkeyPatch) -> None:
     device = Path(port).resolve()
     device.chmod(0)
-    group = grp.getgrgid(device.stat().st_gid).gr_name
+    owner = device.stat().st_gid
+    group = grp.getgrgid(owner).gr_name if owner else "dialout"  # nobody is to join root's
     monkeypatch.setenv("USER", "operator")
     with as_nobody():
         said = refusal(str(device))
@@ -114,3 +117,33 @@ def test_a_port_without_a_latency_timer(port: str) -> None:
     opened = open_port(port, 1_000_000)
     assert set_low_latency(opened) == 0.001
     opened.close()
+
+
+def lock_of(device: str) -> Path:
+    return Path(tempfile.gettempdir()) / f"porl-robot-{device.strip('/').replace('/', '-')}.lock"
+
+
+def test_the_next_user_can_ask_for_a_port_whatever_the_umask_of_this_one(port: str) -> None:
+    device = str(Path(port).resolve())
+    lock = lock_of(device)
+    lock.unlink(missing_ok=True)
+    before = os.umask(0o077)
+    try:
+        PortGuard(device).release()
+    finally:
+        os.umask(before)
+    assert lock.stat().st_mode & 0o777 == 0o644
+    with as_nobody():
+        PortGuard(device).release()
+
+
+def test_a_lock_that_cannot_be_opened_is_named(port: str) -> None:
+    device = str(Path(port).resolve())
+    lock = lock_of(device)
+    PortGuard(device).release()
+    lock.chmod(0)
+    try:
+        with as_nobody(), pytest.raises(HardwareError, match=rf"{lock}: .* cannot be opened .*; delete it"):
+            PortGuard(device)
+    finally:
+        lock.unlink()
