@@ -48,7 +48,7 @@ joints:
         (["link=x", "robot=binary.yaml"], 2, "binary.yaml cannot be read"),
         (["link=x", "faults=binary.yaml"], 1, "binary.yaml"),
         (["link=x", "robot=listed.yaml"], 2, "robot.joints: expected the keys of each joint under its name"),
-        (["link=x", "robot=strong.yaml"], 1, "robot=pair: "),
+        (["link=x", "robot=strong.yaml"], 2, "robot.gains.p 100000 is no whole number in 0-16383"),
         (["link=x", "robot=modelled.yaml"], 1, "robot=pair: "),
         (["link=taken"], 1, "link=taken: is there already"),
         (["link=live"], 1, "link=live: is there already"),
@@ -73,7 +73,9 @@ def test_what_it_cannot_use_is_said_in_one_line(cli, tmp_path, monkeypatch, give
     (tmp_path / "modelled.yaml").write_text(yaml.dump(listed | {"model": str(tmp_path / "empty.xml")}))
     (tmp_path / "empty.xml").write_text("<mujoco/>")
     (tmp_path / "listed.yaml").write_text(yaml.dump(listed | {"joints": ["base", "jaw"]}))
-    (tmp_path / "scs.yaml").write_text(GENERIC.replace("dynamixel", "feetech").replace("XM430", "SCS0009"))
+    (tmp_path / "scs.yaml").write_text(
+        GENERIC.replace("dynamixel", "feetech").replace("800", "16").replace("XM430", "SCS0009")
+    )
     (tmp_path / "mixed.yaml").write_text(GENERIC.replace("XM430", "STS3215"))
     (tmp_path / "slow.yaml").write_text(GENERIC.replace("57600", "1234"))
     (tmp_path / "bad.yaml").write_text(GENERIC.replace("12.0", "-1.0"))

@@ -30,7 +30,9 @@ def main(link: Path, path: Path) -> None:
     calibration.save(path)
     arm = VirtualArm(robot, calibration, calibrated(robot, calibration), save=lambda: None)
     manifest = Manifest(os.getpid(), calibration.serial, robot.name, 1.0, str(path))
-    Process(arm, Port(link), 1.0, Schedule(()), seed=0).run(manifest, partial(print, flush=True))
+    Process(arm, Port(link), 1.0, Schedule([joint.id for joint in robot.joints]), seed=0).run(
+        manifest, partial(print, flush=True)
+    )
 
 
 if __name__ == "__main__":
