@@ -84,13 +84,7 @@ def main() -> None:
     for env in given.tasks:
         _show(env, [row for row in rows if row["env"] == env])
     RESULTS.mkdir(exist_ok=True)
-    record = {
-        "commit": commit(),
-        "machine": machine(),
-        "seeds": given.seeds,
-        "judged": rows,
-        "runs": summaries,
-    }
+    record = {"commit": commit(), "machine": machine(), "seeds": given.seeds, "judged": rows, "runs": summaries}
     (RESULTS / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
 
 

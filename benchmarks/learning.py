@@ -71,10 +71,7 @@ class Run:
         base = runs / self.task.env / str(self.seed)
         log, policy, out = base / "demonstrations", base / "cloned", base / self.method
         episodes = demonstrations_for(self.task.env)
-        yield (
-            log,
-            ["collect", env, *self.task.collecting, f"episodes={episodes}", seed, f"out={log}"],
-        )
+        yield log, ["collect", env, *self.task.collecting, f"episodes={episodes}", seed, f"out={log}"]
         yield policy, ["pretrain", env, f"log={log}", *self.task.cloning, seed, f"out={policy}"]
         own = self.task.own.get(self.method, ())
         given = [f"method={self.method}", f"steps={self.task.steps}", seed, *self.task.keys, *own]

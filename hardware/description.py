@@ -243,7 +243,7 @@ def _require_kinds(joint: JointDescription, where: str) -> None:
         if not isinstance(getattr(joint, key), bool):
             raise ValueError(f"{where}.{key} {getattr(joint, key)!r} is neither true nor false")
     for key in ("lower", "upper", "supply"):
-        if not isinstance(getattr(joint, key), int | float | None):
+        if getattr(joint, key) is not None and not _is_number(getattr(joint, key)):
             raise ValueError(f"{where}.{key} {getattr(joint, key)!r} is no number")
 
 

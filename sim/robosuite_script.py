@@ -1,7 +1,7 @@
 """What robosuite's scripted demonstrators share: walking through phases, and how to be made worse.
 
 A script is a sequence of phases; each aims the hand somewhere until it is through. Three knobs degrade every script:
-`bias`, an offset of its targets drawn per episode; `noise`, added to every action; `p_random`, the chance per step to
+`bias`, an offset of its targets drawn per try; `noise`, added to every action; `p_random`, the chance per step to
 do something random for a few steps. Bias is the knob that lowers a cloned policy's success: cloning averages noise
 away. `tries` lets a script begin again when it has lost what it held, so that a clone has seen how that is done.
 """
