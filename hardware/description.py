@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from hardware.servos import SERVOS
 from porl_robot.paths import data_dir
 
 Protocol = Literal["feetech", "dynamixel"]
@@ -22,8 +23,6 @@ _FASTEST_BUS = 1000.0
 
 _CYCLES_TO_HOLD = 2
 """Silence is looked for once a cycle: so many of them have to fit into `hold_after`."""
-
-_LARGEST_GAIN: Mapping[Protocol, int] = {"feetech": 254, "dynamixel": 16383}
 
 _Made = TypeVar("_Made", "Gains", "DeadMan", "JointDescription")
 
@@ -203,11 +202,14 @@ def robot(
 
 
 def _gains(given: Mapping[str, int], protocol: Protocol) -> Gains:
-    gains, most = _of(Gains, given, "robot.gains"), _LARGEST_GAIN[protocol]
+    gains = _of(Gains, given, "robot.gains")
+    family = [servo for servo in SERVOS.values() if servo.protocol == protocol]
     for each in fields(Gains):
+        spans = [servo.registers[f"position_{each.name}"].takes for servo in family]
+        least, most = max(low for low, _ in spans), min(high for _, high in spans)
         value = getattr(gains, each.name)
-        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
-            raise ValueError(f"robot.gains.{each.name} {value!r} is no whole number in 0-{most}")
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+            raise ValueError(f"robot.gains.{each.name} {value!r} is no whole number in {least}-{most}")
     return gains
 
 

@@ -34,9 +34,9 @@ max_torque            16 2 rw eprom -   0.001*-         1000
 phase                 18 1 rw eprom -   -               12
 unload_condition      19 1 rw eprom -   -               44
 led_alarm             20 1 rw eprom -   -               47
-position_p            21 1 rw eprom -   -               32
-position_d            22 1 rw eprom -   -               32
-position_i            23 1 rw eprom -   -               0
+position_p            21 1 rw eprom -   -               32   0..254
+position_d            22 1 rw eprom -   -               32   0..254
+position_i            23 1 rw eprom -   -               0    0..254
 min_start_force       24 2 rw eprom -   0.001*-         16
 dead_zone_cw          26 1 rw eprom -   tick            1
 dead_zone_ccw         27 1 rw eprom -   tick            1
@@ -97,9 +97,9 @@ max_torque            16 2 rw eprom -   0.001*-         ?
 phase                 18 1 rw eprom -   -               ?
 unload_condition      19 1 rw eprom -   -               ?
 led_alarm             20 1 rw eprom -   -               ?
-position_p            21 1 rw eprom -   -               ?
-position_d            22 1 rw eprom -   -               ?
-position_i            23 1 rw eprom -   -               ?
+position_p            21 1 rw eprom -   -               ?    0..254
+position_d            22 1 rw eprom -   -               ?    0..254
+position_i            23 1 rw eprom -   -               ?    0..254
 min_start_force       24 2 rw eprom -   0.001*-         ?
 dead_zone_cw          26 1 rw eprom -   tick            ?
 dead_zone_ccw         27 1 rw eprom -   tick            ?

@@ -44,6 +44,12 @@ class Register:
         """The address behind it."""
         return self.address + self.size
 
+    @property
+    def takes(self) -> tuple[int, int]:
+        """The smallest and the largest number to write to it: what it is known to take, or what its bytes hold."""
+        lowest, highest = self._span()
+        return lowest if self.lowest is None else self.lowest, highest if self.highest is None else self.highest
+
     def encode(self, value: int, order: ByteOrder) -> bytes:
         """The bytes that stand for `value`, shape (size,).
 
