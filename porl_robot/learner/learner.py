@@ -221,7 +221,8 @@ class Learner:
         for name, schedule in self.method.actor_loss.schedules.items():
             if schedule.every_step or episodes != self._weighed_episodes or name not in self._weights:
                 outcomes = () if schedule.every_step else self.buffer.outcomes(rows)
-                self._weights[name] = schedule(Progress(step, outcomes, self._reward_bounds))
+                frozen = self.buffer.finished(max(rows - step, 0))
+                self._weights[name] = schedule(Progress(step, outcomes, self._reward_bounds, frozen))
         self._weighed_episodes = episodes
         return self._weights
 

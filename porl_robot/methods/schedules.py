@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Protocol
 
 from porl_robot.replay.buffer import Outcome
@@ -17,11 +20,13 @@ class Progress:
         step: environment steps since the actor was unfrozen.
         episodes: those finished so far, in order.
         reward_bounds: smallest and largest reward of a step, or None.
+        frozen: how many of the episodes were finished before the actor was unfrozen.
     """
 
     step: int = 0
     episodes: Sequence[Outcome] = ()
     reward_bounds: tuple[float, float] | None = None
+    frozen: int = 0
 
 
 class Schedule(Protocol):
@@ -79,6 +84,58 @@ class Linear:
 
     def __call__(self, progress: Progress) -> float:
         return self.end + (self.start - self.end) * max(0.0, 1.0 - progress.step / self.steps)
+
+
+@dataclass(frozen=True, slots=True)
+class Earned:
+    """From `start` to `end` in `steps` environment steps of acting as well as before; back while acting is worse.
+
+    Our default. At every episode's end the success rate of the last `window` episodes is held against that of the
+    episodes before the actor was unfrozen; where a task has no notion of success, the mean return is. As long as it is
+    no lower, the episode's steps count towards `steps`, otherwise against them. Until `window` episodes are there, and
+    without a single one before, nothing is held against anything, and they count. What an operator discarded does not.
+
+    Attributes:
+        window: our default. It includes the newest episodes with the frozen actor at first.
+    """
+
+    start: float
+    end: float
+    steps: int
+    window: int = 20
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "window"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} {getattr(self, name)} must be at least 1")
+
+    @property
+    def every_step(self) -> bool:
+        return False
+
+    @property
+    def least(self) -> float:
+        return min(self.start, self.end)
+
+    def __call__(self, progress: Progress) -> float:
+        results = _results(progress.episodes)
+        before = [result for result in results[: progress.frozen] if result is not None]
+        bar, recent = fmean(before) if before else -math.inf, deque(before, self.window)
+        earned = 0
+        for episode, result in list(zip(progress.episodes, results, strict=True))[progress.frozen :]:
+            if result is None:
+                continue
+            recent.append(result)
+            as_good = len(recent) < self.window or fmean(recent) >= bar
+            earned = min(max(earned + (episode.steps if as_good else -episode.steps), 0), self.steps)
+        return self.start + (self.end - self.start) * earned / self.steps
+
+
+def _results(episodes: Sequence[Outcome]) -> list[float | None]:
+    """Success where the task knows it, None for episodes that an operator discarded; returns elsewhere."""
+    if all(each.success is None for each in episodes):
+        return [each.total for each in episodes]
+    return [None if each.success is None else float(each.success) for each in episodes]
 
 
 @dataclass(frozen=True, slots=True)
