@@ -1,5 +1,7 @@
 """The training arm: its episodes, its filters, its tasks and their clean demonstrators."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -299,6 +301,21 @@ def test_lift_is_above_six_centimetres(height, done):
     physics, task = ArmPhysics(), Lift()
     physics.place(np.zeros(6), np.array([0.2, 0.0, height]), 0.0)
     assert task.success(physics) is done
+
+
+@pytest.mark.parametrize("turn", [0.0, 0.7, -2.0])
+def test_push_sees_the_tool_from_the_cube_along_the_way_to_the_goal(turn):
+    physics, task = ArmPhysics(), Push()
+    task.begin(physics, np.random.default_rng(0))
+    along, across = np.array([math.cos(turn), math.sin(turn)]), np.array([-math.sin(turn), math.cos(turn)])
+    cube = physics.cube()
+    task.goal = cube + np.append(0.08 * along, 0.0)
+    gap = (physics.tool() - cube)[:2]
+    seen = task.observe(physics, np.zeros(6))[-4:]
+    assert seen[:2] == pytest.approx([10 * gap @ along, 10 * gap @ across])
+    assert seen[2:] == pytest.approx(np.tanh([(gap @ along + 0.03) / 0.01, gap @ across / 0.01]))
+    task.goal = cube  # arrived: no way is left, and no direction
+    assert np.isfinite(task.observe(physics, np.zeros(6))).all()
 
 
 def test_push_goals_are_six_to_ten_centimetres_away():
