@@ -217,20 +217,13 @@ class Learner:
 
     def weights(self, rows: int, step: int) -> dict[str, float]:
         """Coefficients of the actor loss by name, `step` environment steps after unfreezing."""
-        finished = self.buffer.finished(rows)
+        episodes = self.buffer.finished(rows)
         for name, schedule in self.method.actor_loss.schedules.items():
-            if schedule.every_step:
-                self._weights[name] = schedule(Progress(step))
-            elif finished != self._weighed_episodes or name not in self._weights:
-                self._weights[name] = schedule(self._progress(rows, step))
-        self._weighed_episodes = finished
+            if schedule.every_step or episodes != self._weighed_episodes or name not in self._weights:
+                outcomes = () if schedule.every_step else self.buffer.outcomes(rows)
+                self._weights[name] = schedule(Progress(step, outcomes, self._reward_bounds))
+        self._weighed_episodes = episodes
         return self._weights
-
-    def _progress(self, rows: int, step: int) -> Progress:
-        episodes, frozen = self.buffer.outcomes(rows), self.buffer.finished(max(rows - step, 0))
-        noise = [self.method.warm_up.noise_scale(episode) for episode in range(frozen)]
-        before = [each for each, scale in zip(episodes, noise, strict=False) if scale == max(noise)]
-        return Progress(step, episodes, self._reward_bounds, frozen, before)
 
     def _kept(self, found: Networks) -> Networks:
         """What the method takes over from a checkpoint."""

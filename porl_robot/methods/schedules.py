@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean, pstdev
 from typing import Protocol
 
 from porl_robot.replay.buffer import Outcome
@@ -20,15 +17,11 @@ class Progress:
         step: environment steps since the actor was unfrozen.
         episodes: those finished so far, in order.
         reward_bounds: smallest and largest reward of a step, or None.
-        frozen: how many of the episodes were finished before the actor was unfrozen.
-        before: those of them in which it acted with all of its noise, as it does since.
     """
 
     step: int = 0
     episodes: Sequence[Outcome] = ()
     reward_bounds: tuple[float, float] | None = None
-    frozen: int = 0
-    before: Sequence[Outcome] = ()
 
 
 class Schedule(Protocol):
@@ -86,71 +79,6 @@ class Linear:
 
     def __call__(self, progress: Progress) -> float:
         return self.end + (self.start - self.end) * max(0.0, 1.0 - progress.step / self.steps)
-
-
-@dataclass(frozen=True, slots=True)
-class Earned:
-    """From `start` to `end` in `steps` environment steps of acting as well as before; back while acting is worse.
-
-    Our default. At every episode's end the success rate of the last `window` episodes is held against that of the
-    frozen actor with the same noise; where a task has no notion of success, the mean return is. As long as it is no
-    more than `tolerance` standard errors of a window below it, the episode's steps count towards `steps`, otherwise
-    against them. Until `window` episodes are there, and without a single one before, nothing is held against anything,
-    and they count. What an operator discarded does not.
-
-    Attributes:
-        window: our default. It includes the newest episodes of the frozen actor at first.
-        tolerance: our default. At 0 an actor as good as the frozen one would stay where it is.
-    """
-
-    start: float
-    end: float
-    steps: int
-    window: int = 20
-    tolerance: float = 0.5
-
-    def __post_init__(self) -> None:
-        for name in ("steps", "window"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} {getattr(self, name)} must be at least 1")
-        if not self.tolerance >= 0.0:
-            raise ValueError(f"tolerance {self.tolerance} is negative")
-
-    @property
-    def every_step(self) -> bool:
-        return False
-
-    @property
-    def least(self) -> float:
-        return min(self.start, self.end)
-
-    def __call__(self, progress: Progress) -> float:
-        since = progress.episodes[progress.frozen :]
-        knows_success = any(each.success is not None for each in progress.episodes)
-        before = [_result(each) for each in progress.before if not _discarded(each, knows_success)]
-        bar, recent = self._bar(before), deque(before, self.window)
-        earned = 0
-        for episode in since:
-            if _discarded(episode, knows_success):
-                continue
-            recent.append(_result(episode))
-            as_good = len(recent) < self.window or fmean(recent) >= bar
-            earned = min(max(earned + (episode.steps if as_good else -episode.steps), 0), self.steps)
-        return self.start + (self.end - self.start) * earned / self.steps
-
-    def _bar(self, before: Sequence[float]) -> float:
-        if not before:
-            return -math.inf
-        return fmean(before) - self.tolerance * pstdev(before) / math.sqrt(self.window)
-
-
-def _result(episode: Outcome) -> float:
-    return episode.total if episode.success is None else float(episode.success)
-
-
-def _discarded(episode: Outcome, knows_success: bool) -> bool:
-    """By an operator: without a verdict, in a task that knows success."""
-    return knows_success and episode.success is None
 
 
 @dataclass(frozen=True, slots=True)

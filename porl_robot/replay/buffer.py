@@ -50,12 +50,11 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A finished episode: steps, undiscounted return, whether it was terminated, and its success (None: not known)."""
+    """A finished episode: steps, undiscounted return, and whether it was terminated."""
 
     steps: int
     total: float
     terminated: bool
-    success: bool | None = None
 
 
 class ReplayBuffer:
@@ -147,7 +146,7 @@ class ReplayBuffer:
             self._size += 1
         if terminated or truncated:
             self._begun += 1
-            self._end_episode(self._size, terminated, success)
+            self._end_episode(self._size, terminated)
 
     def extend(self, log: LogData) -> None:
         """Appends every transition of a log. The last step of an episode whose end was lost is left out."""
@@ -164,9 +163,8 @@ class ReplayBuffer:
         ends = np.cumsum(known)[log.episode_ends - 1] + self._size
         self._size += len(rows)
         self._begun += log.episodes
-        last = log.episode_ends - 1
-        for end, terminated, success in zip(ends, log.terminated[last], log.success[last], strict=True):
-            self._end_episode(int(end), bool(terminated), None if success < 0 else bool(success))
+        for end, terminated in zip(ends, log.terminated[log.episode_ends - 1], strict=True):
+            self._end_episode(int(end), bool(terminated))
 
     def gather(self, indices: Tensor, rows: int, shape: tuple[int, ...], discount: float, n_step: int = 1) -> Batch:
         """The transitions at `indices` (N,), as leading shape `shape`, n steps long.
@@ -247,11 +245,11 @@ class ReplayBuffer:
             returns[i] = value
         return returns
 
-    def _end_episode(self, end: int, terminated: bool, success: bool | None) -> None:
+    def _end_episode(self, end: int, terminated: bool) -> None:
         start = self._ends[-1] if self._ends else 0
         if end > start:
             total = float(self._column(self._rows[start:end], 0).sum())
-            self._outcomes.append(Outcome(end - start, total, terminated, success))
+            self._outcomes.append(Outcome(end - start, total, terminated))
             self._ends.append(end)
 
     def _reward(self, rows: Tensor) -> Tensor:

@@ -10,8 +10,8 @@ from porl_robot.methods.anchors import ModeDistance
 from porl_robot.methods.critic_losses import WithReferenceValue
 from porl_robot.methods.critics import action_values
 from porl_robot.methods.method import CriticTraining, Temperature
-from porl_robot.methods.schedules import Constant, Earned, Linear
-from porl_robot.methods.warm_up import Fit, WarmUp
+from porl_robot.methods.schedules import Constant, Linear
+from porl_robot.methods.warm_up import Fit
 from porl_robot.policy.inference import PolicyRunner
 from porl_robot.policy.network import normalise
 from porl_robot.replay.buffer import ReplayBuffer
@@ -168,20 +168,6 @@ def test_radius_follows_its_schedule(policy_of, method_of, config_of):
     radii = [learner.weights(0, step)["radius"] for step in (0, 50, 100, 1000)]
     assert radii == pytest.approx([0.3, 0.4, 0.5, 0.5])
     assert Learner(method_of(), config_of(), policy_of(), ReplayBuffer(10, 3, 2), None, 0).weights(0, 5) == {}
-
-
-@pytest.mark.parametrize(("online", "radius"), [([1.0] * 20, 0.6), ([0.0] * 20, 0.1), ([1.0, 0.0] * 30, 1.1)])
-def test_radius_is_earned_by_the_episodes_after_the_frozen_ones(policy_of, method_of, config_of, online, radius):
-    """Eighty steps with the frozen policy, half of its noisy episodes a success, all of the quiet ones."""
-    buffer, nothing = ReplayBuffer(300, 3, 2), np.zeros(3)
-    for success in [1.0, 1.0, 0.0, 1.0] * 10 + online:
-        buffer.add(nothing, nothing[:2], nothing, -1.0, False, False, False)
-        buffer.add(nothing, nothing[:2], nothing, success - 1.0, bool(success), not success, bool(success))
-    loss = SoftActorCritic("mean", ModeDistance(Earned(0.1, 1.1, 80)))
-    anchored = method_of(actor_loss=loss, warm_up=WarmUp(80, False, noise=(1.0, 0.5)))
-    learner = Learner(anchored, config_of(), policy_of(), buffer, (-1.0, 0.0), 0)
-    assert learner.weights(80, 0) == {"radius": 0.1}
-    assert learner.weights(len(buffer), 2 * len(online)) == {"radius": pytest.approx(radius)}
 
 
 def test_small_radius_holds_the_actor(learner_of, method_of):

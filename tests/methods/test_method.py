@@ -15,12 +15,11 @@ from porl_robot.methods.heads import MinOfRandomSubset
 from porl_robot.methods.method import REQUIREMENTS, ActorInit, CriticTraining, Method, Temperature
 from porl_robot.methods.next_actions import Sampled
 from porl_robot.methods.replay_plans import Uniform
-from porl_robot.methods.schedules import Earned, Progress
+from porl_robot.methods.schedules import Linear, Progress
 from porl_robot.methods.targets import Bootstrap
 from porl_robot.methods.warm_up import Evidence, Fit, WarmUp
 from porl_robot.paths import data_dir
 from porl_robot.policy.cloning import CloningConfig
-from porl_robot.replay.buffer import Outcome
 from porl_robot.verbs.build import make_learner_config, make_method, make_pretraining
 from porl_robot.verbs.compose import load
 
@@ -79,7 +78,7 @@ def test_anchored_porl_differs_in_what_it_says():
         "name": "porl_anchored",
         "actor": dataclasses.replace(porl.actor, initial_std=0.2, least_std=0.1),
         "critic": dataclasses.replace(porl.critic, learning_rate=1e-3, tau=0.02),
-        "actor_loss": SoftActorCritic("mean", ModeDistance(Earned(0.02, 0.5, 3000))),
+        "actor_loss": SoftActorCritic("mean", ModeDistance(Linear(0.02, 0.5, 3000))),
         "warm_up": dataclasses.replace(porl.warm_up, noise=(1.0, 0.5)),
     }
     assert anchored == dataclasses.replace(porl, **changes)
@@ -90,7 +89,7 @@ def test_anchored_porl_explores_no_more_than_the_training_data_varied(own, std):
     anchored = method("porl_anchored")
     suited = anchored.suited_to(own)
     assert suited.actor.initial_std == std
-    radii = [suited.actor_loss.anchor.radius(Progress(0, [Outcome(50, 0.0, True, True)] * n)) for n in (0, 60)]
+    radii = [suited.actor_loss.anchor.radius(Progress(step)) for step in (0, 3000)]
     assert radii == pytest.approx([0.1 * std, 2.5 * std])
     rest = {"actor": anchored.actor, "actor_loss": anchored.actor_loss}
     assert dataclasses.replace(suited, **rest) == anchored
@@ -106,7 +105,7 @@ def test_long_tasks_take_longer_to_begin():
     config = load("finetune", ["env=robosuite_square", "method=porl_anchored"])
     made = make_method(config)
     assert (made.target.discount, made.warm_up.steps) == (0.99, 5000)
-    assert made.actor_loss.anchor.radius == Earned(0.02, 0.5, 10_000)
+    assert made.actor_loss.anchor.radius == Linear(0.02, 0.5, 10_000)
 
 
 def test_naive_sac_differs_in_its_warm_up_only():
@@ -136,7 +135,7 @@ def test_learners_compose(name, members, batch):
 def test_nested_keys_reach_their_part():
     nested = ["method.actor_loss.anchor.radius.end=0.4", "method.warm_up.fit.updates=10"]
     made = make_method(composed("method=porl_anchored", *nested))
-    assert made.actor_loss.anchor.radius(Progress(0, [Outcome(3000, 0.0, True)])) == 0.4
+    assert made.actor_loss.anchor.radius(Progress(10**6)) == 0.4
     assert made.warm_up.fit.updates == 10
 
 

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from porl_robot.replay.buffer import Batch, ReplayBuffer
 from porl_robot.replay.log import LogData
-from porl_robot.replay.schema import NO_SUCCESS
 
 D, A = 4, 2
 DISCOUNT = 0.9
@@ -46,7 +45,6 @@ def log_of(shape, spec, seed=0, lost_end=False):
         "truncated": np.array([step[5] for step in steps]),
         "episode_ends": ends,
         "final_observation": finals,
-        "success": np.full(len(steps), NO_SUCCESS),
     }
     rest = {field.name: np.zeros(len(steps)) for field in dataclasses.fields(LogData) if field.name not in filled}
     for array in filled.values():

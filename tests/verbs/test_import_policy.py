@@ -173,5 +173,5 @@ def test_a_log_of_another_task_is_refused(cli, tmp_path, log, scripted):
 def test_a_policy_of_another_task_is_refused(cli, tmp_path, scripted):
     out = tmp_path / "out"
     outcome = cli("import-policy", "env=arm_push", f"source={scripted}", f"out={out}")
-    assert_refused(outcome, 1, "does not accept an observation of 26 numbers", out)
-    assert "mat1 and mat2 shapes cannot be multiplied (1x26 and 18x8)" in outcome.err
+    assert_refused(outcome, 1, "does not accept an observation of 30 numbers", out)
+    assert "mat1 and mat2 shapes cannot be multiplied (1x30 and 18x8)" in outcome.err
