@@ -44,6 +44,19 @@ def test_a_span_decodes_as_its_registers_do(model: ServoModel, data: st.DataObje
 
 @CALM
 @given(st.sampled_from(EVERY))
+def test_a_register_takes_what_its_table_says_or_its_bytes_hold(entry: tuple[ServoModel, Register]) -> None:
+    model, register = entry
+    lowest, highest = register.takes
+    assert register.encode(lowest, model.order) != register.encode(highest, model.order)
+    if register.lowest is None and register.highest is None:
+        with pytest.raises(ValueError, match="does not fit"):
+            register.encode(highest + 1, model.order)
+    else:
+        assert register.takes == (register.lowest, register.highest)
+
+
+@CALM
+@given(st.sampled_from(EVERY))
 def test_a_number_that_does_not_fit_is_refused(entry: tuple[ServoModel, Register]) -> None:
     model, register = entry
     for value in (largest(register) + 1, -largest(register) - 2):
