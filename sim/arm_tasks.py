@@ -13,7 +13,7 @@ from sim.arm_physics import ArmPhysics
 
 FINGER_OPEN = 0.035
 FINGER_CLOSED = 0.004
-_CONTACT = 0.03  # from the cube's centre to that of a tool which touches it [m]
+_CLOSE = 0.03  # from the centre of the cube to a tool that is about to touch it, as it does at .02 [m]
 _FINE = 0.01  # where fine numbers leave their linear range [m]
 _AWAY = np.array([-0.3, 0.0, CUBE_HALF_SIZE])
 
@@ -97,7 +97,7 @@ class Push:
         way /= max(float(np.linalg.norm(way)), 1e-6)
         gap = (tool - cube)[:2]
         along, across = way @ gap, way[0] * gap[1] - way[1] * gap[0]
-        return np.array([10 * along, 10 * across, math.tanh((along + _CONTACT) / _FINE), math.tanh(across / _FINE)])
+        return np.array([10 * along, 10 * across, math.tanh((along + _CLOSE) / _FINE), math.tanh(across / _FINE)])
 
     def success(self, physics: ArmPhysics) -> bool:
         return float(np.linalg.norm((physics.cube() - self.goal)[:2])) < 0.025
