@@ -76,7 +76,7 @@ class PushDemonstrator(ArmDemonstrator):
     def _skilled(self) -> FloatArray:
         assert isinstance(self._env.task, Push)
         cube, goal = self._physics.cube(), self._env.task.goal
-        heading = (goal - cube)[:2] / max(float(np.linalg.norm((goal - cube)[:2])), 1e-9)
+        heading = self._env.task.heading(cube)
         behind = np.append(cube[:2] - 0.045 * heading, 0.02)
         above = behind + np.array([0.0, 0.0, 0.05])
         if self._stage == 0 and self._near(above, 0.012):

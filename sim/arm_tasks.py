@@ -91,11 +91,14 @@ class Push:
             ]
         )
 
+    def heading(self, cube: FloatArray) -> FloatArray:
+        """Direction (2,) on the table from `cube` (3,) to the goal, of length 1; 0 where the cube is there."""
+        way: FloatArray = (self.goal - cube)[:2]
+        return way / max(float(np.linalg.norm(way)), 1e-9)
+
     def _behind(self, tool: FloatArray, cube: FloatArray) -> FloatArray:
         """The tool's place along and across the way from cube to goal, coarsely and finely. Shape (4,)."""
-        way = (self.goal - cube)[:2]
-        way /= max(float(np.linalg.norm(way)), 1e-6)
-        gap = (tool - cube)[:2]
+        way, gap = self.heading(cube), (tool - cube)[:2]
         along, across = way @ gap, way[0] * gap[1] - way[1] * gap[0]
         return np.array([10 * along, 10 * across, math.tanh((along + _CLOSE) / _FINE), math.tanh(across / _FINE)])
 

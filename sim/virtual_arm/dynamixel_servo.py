@@ -159,8 +159,7 @@ class DynamixelServo(Servo):
 
     def _check_value(self, register: Register, value: int) -> None:
         memory, name = self.memory, register.name
-        lowest = value if register.lowest is None else register.lowest
-        highest = value if register.highest is None else register.highest
+        lowest, highest = register.takes
         if not lowest <= value <= highest:
             raise _Refusal(Error.RANGE)
         if name == "operating_mode" and value not in list(Mode):
