@@ -61,7 +61,7 @@ def noisy_frames(protocol: str, count: int, seed: int) -> dict[str, Any]:
     print(
         f"{protocol}: {count} replies with a burst of 2 to {_LONGEST_BURST} bytes, {found['undetected']} undetected "
         f"({found['rate']:.2e}; chance {CHANCE[protocol]:.2e}): position and speed unharmed in {found['same_motion']}, "
-        f"caught by the gate {found['caught']}, let through {found['passed']} (wrong by up to {largest:.1f} rad/s)",
+        f"caught by the gate {found['caught']}, let through {found['passed']} (wrong by up to {largest:.2f} rad/s)",
         flush=True,
     )
     return found

@@ -20,8 +20,12 @@ _HARDEST = 40.0
 
 _TICK = math.tau / TICKS_PER_TURN
 _ODD = 0.25
-"""Speeds farther apart than this, and than a tick explains, wait for a second such reading [rad/s]. On the models one
-reading in seventy is so where the joints are thrown about, next to none otherwise."""
+"""Speeds farther apart than this, beyond what a tick explains, wait for a second such reading [rad/s]. On the models
+one reading in seventy is so where the joints are thrown about, next to none otherwise."""
+
+_AT_REST = 1.5 * _TICK
+"""A joint that has moved by less may be doubted for any speed that a tick does not explain [rad]: the reading before,
+which then stands for this one, says as much of where it is."""
 
 _GAP = 0.03
 """After so long without a reading [s] nothing is odd: a joint may have set out and arrived in between."""
@@ -70,7 +74,8 @@ class Gate:
             apart = max(0.0, velocity - quickest, slowest - velocity)
             if apart > _LAG + _FLICKER / longest + 0.5 * _HARDEST * longest:
                 return Verdict.REFUSED
-            if longest < _GAP and apart > _ODD + _TICK / longest and servo not in self._doubted:
+            odd = _TICK / longest + (_ODD if abs(moved) > _AT_REST else 0.0)
+            if longest < _GAP and apart > odd and servo not in self._doubted:
                 self._doubted.add(servo)
                 return Verdict.DOUBTED
         self.note(servo, position, taken)

@@ -77,6 +77,17 @@ def test_an_odd_reading_waits_for_a_second_one(position: float, velocity: float)
     assert gate.judge(1, position, velocity, at(0.03)) is Verdict.DOUBTED  # what was accepted ended the doubt
 
 
+@pytest.mark.parametrize("way", [0.0, 0.0015])
+def test_a_joint_at_rest_is_doubted_for_less(way: float) -> None:
+    for velocity, verdict in ((0.1, Verdict.ACCEPTED), (0.35, Verdict.DOUBTED)):
+        gate = Gate(9.0)
+        gate.judge(1, 0.0, 0.0, at(0.0))
+        assert gate.judge(1, way, velocity, at(0.01)) is verdict
+    gate = Gate(9.0)
+    gate.judge(1, 0.0, 1.0, at(0.0))
+    assert gate.judge(1, 0.01, 1.35, at(0.01)) is Verdict.ACCEPTED
+
+
 def test_steady_motion_and_a_flickering_encoder_are_not_doubted() -> None:
     gate = Gate(9.0)
     for k in range(100):
