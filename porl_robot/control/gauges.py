@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from porl_robot.analysis.statistics import wilson
 from porl_robot.control.evaluation import EvaluationResult
 from porl_robot.control.metrics import MetricsLog
 from porl_robot.control.reporter import Reporter
@@ -23,7 +24,7 @@ class Gauges:
     ) -> None:
         self._state, self._learner, self._thread = state, learner, thread
         self._metrics, self._reporter = metrics, reporter
-        self._written, self._warned = state.env_steps, False
+        self._written, self._warned, self._fallen = state.env_steps, False, False
 
     @property
     def updates_per_step(self) -> float | None:
@@ -62,11 +63,18 @@ class Gauges:
         self._reporter.progress(state.env_steps, phase=phase, **_shown(values))
 
     def measured(self, result: EvaluationResult) -> None:
-        """Writes an evaluation at the present step."""
+        """Writes an evaluation at the present step, and says once if the policy is worse than it began."""
         values = {"evaluation/return_mean": result.return_mean}
         if result.success is not None:
             values["evaluation/success"] = result.success
         self._metrics.write(self._state.env_steps, self._phase, values)
+        if self._state.start is not None and not self._fallen and _fell(self._state.start[0], result):
+            self._fallen = True
+            self._reporter.note(
+                f"success fell from {self._state.start[0].success:.2f} to {result.success:.2f}, more than chance "
+                "explains; method=porl_anchored holds a policy back until its critic knows better, and longer "
+                "env.pre_sample and env.anchoring do so for more steps"
+            )
 
     @property
     def _phase(self) -> str:
@@ -81,6 +89,13 @@ class Gauges:
                 f"the policy's actions are {distance:.2f} away from those it began with (norm of the difference); "
                 f"beyond {EXPLOITED} the critic knows little and may be exploited"
             )
+
+
+def _fell(start: EvaluationResult, now: EvaluationResult) -> bool:
+    """Whether `now` is worse than `start`: the 95 % intervals of their success rates lie apart."""
+    if start.success is None or now.success is None:
+        return False
+    return wilson(now.success, now.episodes)[1] < wilson(start.success, start.episodes)[0]
 
 
 def _shown(values: dict[str, float]) -> dict[str, float | str]:

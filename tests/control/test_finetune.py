@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from porl_robot.control.checkpoints import newest_checkpoint
+from porl_robot.control.evaluation import EvaluationResult
 from porl_robot.errors import UserError
 from porl_robot.learner.thread import LearnerError
 from porl_robot.replay.log import read_log
@@ -240,3 +241,15 @@ def test_the_operator_is_told_once_when_the_critic_may_be_exploited(tmp_path, fi
     assert sum("exploited" in note for note in fast.reporter.notes) == 1
     calm = finished_run(tmp_path / "calm", steps=520, overrides=["method.actor.learning_rate=1e-6"])
     assert not any("exploited" in note for note in calm.reporter.notes)
+
+
+def test_the_operator_is_told_once_when_the_policy_is_worse_than_it_began(tmp_path, finished_run):
+    run = finished_run(tmp_path)
+    notes, gauges = run.reporter.notes, run.tuning.gauges
+    for start in (None, (EvaluationResult(50, None, -20.0),) * 2):
+        run.state.start = start
+        gauges.measured(EvaluationResult(50, None, -50.0))
+    run.state.start = (EvaluationResult(50, 30, -20.0),) * 2
+    for successes, told in ((21, 0), (11, 1), (5, 1)):
+        gauges.measured(EvaluationResult(50, successes, -30.0))
+        assert sum("fell from 0.60 to 0.22" in note for note in notes) == told
