@@ -14,6 +14,7 @@ from porl_robot.policy.spec import LOG_STD_RANGE, OBSERVATION_CLIP, Policy
 Float32 = npt.NDArray[np.float32]
 
 _LOG_2PI = math.log(2 * math.pi)
+_LARGEST_EXPONENT = np.float32(88.0)  # exp of more is beyond float32
 
 
 class Agent(Protocol):
@@ -78,5 +79,5 @@ class PolicyRunner:
             x = np.maximum(x @ weight + bias, 0.0)
         heads = x @ self._heads + self._head_bias
         low, high = LOG_STD_RANGE
-        log_std = low + (high - low) / (1.0 + np.exp(-heads[self.action_size :]))
+        log_std = low + (high - low) / (1.0 + np.exp(np.minimum(-heads[self.action_size :], _LARGEST_EXPONENT)))
         return heads[: self.action_size], log_std

@@ -130,8 +130,12 @@ def test_log_prob_is_exact_where_tanh_saturates(u):
 
 def test_log_std_stays_in_its_range(policy_of):
     policy = policy_of(scale=1e3)
-    _, log_std = in_torch(policy, np.random.default_rng(0).normal(size=(200, 5)).astype("f4"))
+    observations = np.random.default_rng(0).normal(size=(200, 5)).astype("f4")
+    _, log_std = in_torch(policy, observations)
     assert log_std.min() == pytest.approx(LOW) and log_std.max() == pytest.approx(HIGH)
+    runner, rng = PolicyRunner(policy), np.random.default_rng(1)
+    with np.errstate(over="raise"):
+        assert all(np.isfinite(runner.sample(each, rng)[0]).all() for each in observations)
 
 
 def test_sampling_is_differentiable_in_mean_and_log_std():
