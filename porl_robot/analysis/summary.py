@@ -92,7 +92,7 @@ SCHEMA: Mapping[str, tuple[Key, ...]] = {
         Key("cpu_s", NUMBER, "processor time of the run without evaluations [s]"),
         Key("cpu_s_eval", NUMBER, "processor time of the evaluations [s]"),
         Key("stopped_because", TEXT, "why the run ended early; null if it did not", nullable=True),
-        Key("initialised", TEXTS, "parts that began fresh instead of from the policy or log"),
+        Key("initialised", TEXTS, "parts that the policy's folder did not hold, or held fewer members of"),
     ),
     "evaluate": (
         Key("policy", TEXT, "the policy that was evaluated"),

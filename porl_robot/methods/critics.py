@@ -37,6 +37,12 @@ def random_critics(
     return parameters
 
 
+def widths(parameters: Parameters) -> list[int]:
+    """Units of the hidden layers, from input to output."""
+    count = sum(name.startswith("b") for name in parameters) - 1  # the last layer has none
+    return [parameters[f"w{layer}"].shape[2] for layer in range(count)]
+
+
 def members_of(parameters: Parameters, indices: Tensor) -> Parameters:
     """The critics at `indices` (M,)."""
     return {name: tensor[indices] for name, tensor in parameters.items()}

@@ -182,9 +182,15 @@ def _require_kinds(verb: str, overrides: Iterable[Override]) -> None:
     hints = get_type_hints(SCHEMAS[verb])
     for override in overrides:
         value, hint = override.value(), hints.get(override.key_or_group, Any)
-        number_as_text = fits("", hint) and isinstance(value, int | float)
-        if hint is not Any and (value == "" or not (fits(value, hint) or number_as_text)):
+        if hint is not Any and (value == "" or not (fits(value, hint) or fits(_numbers_as_text(value), hint))):
             raise UsageError(f"{override.input_line}: expected {described(hint)}")
+
+
+def _numbers_as_text(value: Any) -> Any:
+    """`value`, or the values of its list, as text where they are numbers."""
+    if isinstance(value, list):
+        return [_numbers_as_text(each) for each in value]
+    return str(value) if isinstance(value, int | float) else value
 
 
 def _assign(config: DictConfig, override: Override) -> None:

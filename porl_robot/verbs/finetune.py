@@ -25,8 +25,10 @@ from porl_robot.errors import UsageError
 from porl_robot.learner.agent_file import BEHAVIOUR, save_agent
 from porl_robot.learner.learner import Learner
 from porl_robot.learner.networks_file import load_networks
+from porl_robot.methods.critics import widths
 from porl_robot.methods.explorers import GuideThenLearner
 from porl_robot.methods.method import Method
+from porl_robot.methods.networks import Networks
 from porl_robot.methods.schedules import Performance
 from porl_robot.policy.checkpoint import load_policy
 from porl_robot.policy.network import random_policy, with_constant_std
@@ -88,7 +90,7 @@ def _run(config: DictConfig, ending: ExitStack) -> int:
         title = f"finetune {env.name} {method.name}"
         line = operator.line if operator else None
         terminal = opened.enter_context(Terminal(title, config.steps, "steps", line))
-        for note in _notes(config, method):
+        for note in _notes(config, method, found):
             terminal.note(note)
         metrics = opened.enter_context(MetricsLog(out))
         run_config = _sizes(config, env, out)
@@ -120,7 +122,7 @@ def _method_and_policy(config: DictConfig) -> tuple[Method, Policy | None]:
     return method.suited_to(own if isinstance(own, float) else None), given
 
 
-def _notes(config: DictConfig, method: Method) -> Iterator[str]:
+def _notes(config: DictConfig, method: Method, found: Networks | None) -> Iterator[str]:
     """What the user may not expect of this run."""
     for key, item in (("policy", "policy"), ("log", "offline_data")):
         if config[key] is not None and item not in method.requires:
@@ -131,6 +133,11 @@ def _notes(config: DictConfig, method: Method) -> Iterator[str]:
         yield (
             f"explores with std {method.actor.initial_std:.2f} instead of {config.method.actor.initial_std:g}: "
             "the policy's training data varied no more"
+        )
+    if found is not None and widths(found["critics"]) != list(config.learner.hidden):
+        yield (
+            f"learner.hidden={list(config.learner.hidden)} is not used: the critics of policy={config.policy} are of "
+            f"{widths(found['critics'])} units"
         )
     if config.steps <= method.warm_up.steps:
         yield (

@@ -26,6 +26,9 @@ def made(config: DictConfig, where: str, **arguments: Any) -> Any:
         return instantiate(config, _convert_="all", **arguments)
     except InstantiationException as error:
         cause = error.__cause__
+        if cause is None:  # Hydra's own refusal, of a name that it will not call
+            place = _refusing(error) or where
+            raise UsageError(f"{place}: expected another _target_; Hydra refuses to call this one") from error
         if isinstance(cause, UserError):
             raise cause from error
         if isinstance(cause, ValueError | TypeError):

@@ -84,6 +84,7 @@ USAGE = [
     (["finetune", REACH, "method.critic.tau=inf"], "method.critic.tau=inf: expected a number"),
     (["finetune", REACH, "method.target.discont=.9"], "did you mean method.target.discount?"),
     (["finetune", REACH, "method.actor_loss.value=foo"], "method.actor_loss.value=foo: expected mean or min"),
+    (["finetune", REACH, "method.replay._target_=os.system"], "method.replay: expected another _target_"),
     (["finetune", REACH, "method.warm_up.fit=3"], "method.warm_up.fit=3: expected a node with _target_ or null"),
     (["finetune", REACH, "method.warm_up.fit={lr:1}"], "method.warm_up.fit={lr:1}: Key 'lr' is not in struct"),
     (["finetune", REACH, "method.warm_up.steps=-1"], "warm_up.steps -1 is negative"),

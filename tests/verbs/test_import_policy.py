@@ -65,6 +65,15 @@ def test_a_module_is_converted_and_fine_tuned(cli, tmp_path, scripted, tiny):
     assert json.loads((tuned / "summary.json").read_text())["actor_updates"] > 0
 
 
+def test_layers_that_are_called_by_numbers_need_no_quotes(cli, tmp_path):
+    stacked = torch.nn.Sequential(torch.nn.Linear(18, 8), torch.nn.ReLU(), torch.nn.Linear(8, 4))
+    torch.save(stacked.state_dict(), tmp_path / "stacked.pth")
+    given = ["import-policy", REACH, f"source={tmp_path / 'stacked.pth'}", "layers=[0,2]", "eval_episodes=2"]
+    outcome = cli(*given, f"out={tmp_path / 'out'}")
+    assert outcome.code == 0, outcome.err
+    assert (tmp_path / "out" / "policy.safetensors").exists() and "converted from state_dict" in outcome.out
+
+
 def test_a_callable_is_distilled(cli, tmp_path, mine, log):
     out = tmp_path / "out"
     outcome = cli("import-policy", REACH, f"source={mine(STEADY)}", f"log={log}", *QUICK, f"out={out}")

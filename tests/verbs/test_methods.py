@@ -229,6 +229,14 @@ def test_a_finished_run_can_go_on_for_longer(cli, tmp_path, tuned, method):
     assert load_policy(out).hash != load_policy(tuned(method)).hash
 
 
+def test_other_widths_than_those_of_the_checkpoint_are_told(cli, tmp_path, pretrained, log):
+    for hidden, told in (("[8]", False), ("[16]", True)):
+        given = [*command("wsrl", pretrained, log, tmp_path / f"out{told}"), f"learner.hidden={hidden}"]
+        outcome = cli(*given)
+        assert outcome.code == 0, outcome.err
+        assert ("learner.hidden=[16] is not used: the critics of policy=" in outcome.out) == told
+
+
 # Compiled.
 
 
