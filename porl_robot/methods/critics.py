@@ -38,9 +38,9 @@ def random_critics(
 
 
 def widths(parameters: Parameters) -> list[int]:
-    """Units of the hidden layers, from input to output."""
-    count = sum(name.startswith("b") for name in parameters) - 1  # the last layer has none
-    return [parameters[f"w{layer}"].shape[2] for layer in range(count)]
+    """Units of the hidden layers that are there, from input to output."""
+    depth = sum(name.startswith("w") for name in parameters) - 1
+    return [parameters[f"w{i}"].shape[-1] for i in range(depth) if f"w{i}" in parameters]
 
 
 def members_of(parameters: Parameters, indices: Tensor) -> Parameters:
@@ -82,8 +82,7 @@ def require_stack(parameters: Parameters, input_size: int) -> None:
     Raises:
         ValueError: names the tensor and its shape.
     """
-    depth = sum(name.startswith("w") for name in parameters) - 1
-    hidden = [parameters[f"w{i}"].shape[-1] for i in range(depth) if f"w{i}" in parameters]
+    hidden = widths(parameters)
     members = parameters["w_out"].shape[0] if "w_out" in parameters else 0
     expected = random_critics(members, input_size, tuple(hidden), torch.Generator()) if hidden else {}
     found = {name: tuple(tensor.shape) for name, tensor in parameters.items()}
