@@ -8,6 +8,11 @@ and not repeated.
 Other demonstrations, with the keys of `collect` and a name for the results:
 
     python benchmarks/anchored.py --tasks robosuite_lift --collecting skill=retrying --name retrying
+
+One setting for every task, the lengths of long tasks:
+
+    python benchmarks/anchored.py --tasks arm_reach arm_lift robosuite_lift --seeds 581 582 583 584 585 \
+        --finetuning env.pre_sample=5000 env.anchoring=10000 --name long
 """
 
 from __future__ import annotations
@@ -65,8 +70,9 @@ def _show(env: str, rows: list[dict[str, Any]]) -> None:
 def main() -> None:
     """Runs everything and writes `benchmarks/results/anchored.json`, or `anchored_NAME.json`."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tasks", nargs="+", default=TASKS, choices=(*TASKS, "arm_push"))
+    parser.add_argument("--tasks", nargs="+", default=TASKS, choices=(*TASKS, "arm_push", "arm_reach"))
     parser.add_argument("--collecting", nargs="+", default=["skill=degraded"])
+    parser.add_argument("--finetuning", nargs="+", default=[])
     parser.add_argument("--name")
     parser.add_argument("--seeds", nargs="+", type=int, default=[511, 512, 513, 514, 515])
     parser.add_argument("--jobs", type=int, default=2)
@@ -75,7 +81,8 @@ def main() -> None:
     name = "anchored" if given.name is None else f"anchored_{given.name}"
     folder = given.runs / name
     folder.mkdir(parents=True, exist_ok=True)
-    tasks = [Task(env, 20_000, ("porl_anchored",), _KEYS, collecting=tuple(given.collecting)) for env in given.tasks]
+    keys, collecting = (*_KEYS, *given.finetuning), tuple(given.collecting)
+    tasks = [Task(env, 20_000, ("porl_anchored",), keys, collecting=collecting) for env in given.tasks]
     runs = [Run(task, "porl_anchored", seed) for task in tasks for seed in given.seeds]
     print(HEADER, flush=True)
     with ThreadPoolExecutor(given.jobs) as pool:
