@@ -70,5 +70,5 @@ def _notes(config: DictConfig, failed: dict[str, str], left_out: list[str]) -> l
         f"every {config.eval_every:,} steps and {config.final_episodes} at the end{overrides}."
     ]
     if failed or left_out:
-        notes.append(f"{len(failed)} runs failed, {len(left_out)} were not made.")
+        notes.append(f"Runs that failed: {len(failed)}; that were not made: {len(left_out)}.")
     return notes

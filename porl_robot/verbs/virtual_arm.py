@@ -9,16 +9,15 @@ import math
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from hydra.errors import InstantiationException
-from hydra.utils import get_method, instantiate
+from hydra.utils import get_method
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError  # type: ignore[import-untyped]
 
 from porl_robot.errors import UsageError
 from porl_robot.paths import data_dir
+from porl_robot.verbs.made import made
 
 _SERVE = "sim.virtual_arm.serve.serve"
 _ROBOTS = {"feetech": "so101", "dynamixel": "light"}
@@ -52,7 +51,7 @@ def run(arguments: list[str]) -> int:
         raise UsageError(f"backlash={given['backlash']}: expected a number of at least 0 [rad]")
     serve: Callable[..., None] = get_method(_SERVE)
     serve(
-        robot=_described(_robot(given)),
+        robot=made(_robot(given), "robot"),
         link=given["link"],
         time_scale=time_scale,
         faults=given.get("faults", ""),
@@ -109,13 +108,3 @@ def _robot(given: Mapping[str, str]) -> DictConfig:
     if "protocol" in given and config.get("protocol") != protocol:
         raise UsageError(f"robot={name}: speaks {config.get('protocol')}, not protocol={protocol}")
     return config
-
-
-def _described(config: DictConfig) -> Any:
-    """The robot that a YAML describes."""
-    try:
-        return instantiate(config, _convert_="all")
-    except InstantiationException as error:
-        if isinstance(error.__cause__, ValueError | TypeError):
-            raise UsageError(str(error.__cause__).splitlines()[0]) from error
-        raise

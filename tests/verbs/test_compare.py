@@ -178,7 +178,7 @@ def test_a_run_that_fails_is_told_and_the_others_go_on(cli, copied, here):
     first, second = summary(copied)["rows"]
     assert (first["seeds"], first["final"], second["seeds"]) == (0, None, 1)
     assert summary(copied)["failed"] == [outcome.err.removeprefix("porl-robot compare: ").strip()]
-    assert "1 runs failed, 0 were not made." in outcome.out
+    assert "Runs that failed: 1; that were not made: 0." in outcome.out
 
 
 def test_an_input_that_fails_fails_its_runs(cli, tmp_path, here):

@@ -47,7 +47,7 @@ joints:
         (["link=nowhere/x", "robot=koch"], 1, "nowhere is no folder"),
         (["link=x", "robot=binary.yaml"], 2, "binary.yaml cannot be read"),
         (["link=x", "faults=binary.yaml"], 1, "binary.yaml"),
-        (["link=x", "robot=listed.yaml"], 2, "robot.joints: expected the keys of each joint under its name"),
+        (["link=x", "robot=listed.yaml"], 2, "robot.joints=[base,jaw]: expected keys with values"),
         (["link=x", "robot=strong.yaml"], 2, "robot.gains.p 100000 is no whole number in 0-16383"),
         (["link=x", "robot=modelled.yaml"], 1, "robot=pair: "),
         (["link=taken"], 1, "link=taken: is there already"),
@@ -60,6 +60,7 @@ joints:
         (["link=x", "robot=scs.yaml"], 1, "servo=SCS0009: no virtual one; there are STS3215"),
         (["link=x", "robot=mixed.yaml"], 1, "servo=STS3215: does not speak dynamixel"),
         (["link=x", "robot=slow.yaml"], 1, "robot.baud=1234: XM430 knows 9600"),
+        (["link=x", "robot=called.yaml"], 2, "robot: expected another _target_; Hydra refuses to call this one"),
         (["link=x", "robot=bad.yaml"], 2, "robot.supply -1.0 must be positive"),
     ],
 )
@@ -73,6 +74,7 @@ def test_what_it_cannot_use_is_said_in_one_line(cli, tmp_path, monkeypatch, give
     (tmp_path / "modelled.yaml").write_text(yaml.dump(listed | {"model": str(tmp_path / "empty.xml")}))
     (tmp_path / "empty.xml").write_text("<mujoco/>")
     (tmp_path / "listed.yaml").write_text(yaml.dump(listed | {"joints": ["base", "jaw"]}))
+    (tmp_path / "called.yaml").write_text("_target_: os.system\ncommand: 'true'\n")
     (tmp_path / "scs.yaml").write_text(
         GENERIC.replace("dynamixel", "feetech").replace("800", "16").replace("XM430", "SCS0009")
     )
