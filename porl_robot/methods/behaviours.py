@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from porl_robot.command import FloatArray
+from porl_robot.methods.critics import widths
 from porl_robot.methods.networks import Networks
 from porl_robot.policy.inference import Agent, Float32, PolicyRunner
 
@@ -77,7 +78,7 @@ class _Values:
 
     def __init__(self, networks: Networks, group: str) -> None:
         self._weights = {name: t.detach().cpu().numpy().copy() for name, t in networks[group].items()}
-        self._layers = sum(name.startswith("w") for name in self._weights) - 1
+        self._layers = len(widths(networks[group]))
 
     def __call__(self, inputs: Float32) -> Float32:
         """Minimum over members, (N,), for inputs (N, in)."""
