@@ -148,7 +148,7 @@ class Reader:
         )
         load, voltage, temperature, current, position, velocity = table.T.copy()
         return Telemetry(
-            measured=min(each.moment for each in heard),
+            measured=np.array([each.moment for each in heard]),
             heard=min(each.reading.taken.heard for each in heard),
             position=position,
             velocity=velocity,

@@ -14,7 +14,7 @@ class Telemetry:
     """All joints, in the robot's order. Arrays: shape (n,).
 
     Attributes:
-        measured: when the oldest of the positions and velocities was measured [s], arm time.
+        measured: when the position and velocity of each were measured [s], arm time.
         heard: when the oldest of the rest was [s], arm time: of a motion that is doubted the one before stands.
         position: [rad].
         velocity: [rad/s].
@@ -25,7 +25,7 @@ class Telemetry:
         flags: of each servo, what it complains of, in the words of `ServoModel.faults`.
     """
 
-    measured: float
+    measured: FloatArray
     heard: float
     position: FloatArray
     velocity: FloatArray

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from hardware.arm.faults import Fault, FaultKind
+from hardware.arm.stuck import StuckJoints
 from hardware.arm.telemetry import Telemetry
 from hardware.description import JointDescription
 from hardware.servos import SERVOS
@@ -20,15 +21,6 @@ SAG = 0.8
 
 FULL, FULL_FOR = 0.95, 0.05
 """A joint whose servo gives so much of its duty for so long [s] is blocked: a free one has arrived by then."""
-
-_FROZEN, _SETTING_OUT, _AWAY = 0.0008, 0.02, 0.06
-_FROZEN_FOR = 0.06
-"""A joint is stuck that has not moved by `_FROZEN` [rad] since its goal was `_SETTING_OUT` away, at least `_FROZEN_FOR`
-[s] ago, while the goal has gone on to be `_AWAY`."""
-
-_LYING = 0.12
-"""Stands for `_AWAY` until a joint has first set out: an arm that was let go lies on something, and has to take up its
-weight, and to come free, before it moves (.09 rad at most in sixty trials on a virtual arm)."""
 
 _FLAGGED = {
     "overload": (FaultKind.OVERLOAD, "is overloaded and has cut its torque"),
@@ -57,7 +49,7 @@ class Watch:
         self._names, self._supplies = [joint.name for joint in joints], np.array(supplies)
         self._keeps = [joint.servo in SERVOS and SERVOS[joint.servo].protocol == "dynamixel" for joint in joints]
         self._grips = np.array([joint.grips for joint in joints])
-        self._still: FloatArray | None = None
+        self._stuck = StuckJoints(joints)
         self._full_since: float | None = None
         self._reported: FaultKind | None = None
 
@@ -72,7 +64,7 @@ class Watch:
         # A single byte of noise that passed a checksum is not to end an episode.
         if reported is not None and reported.kind is before:
             return reported
-        return self._overloaded(telemetry) or self._stuck(telemetry, goal)
+        return self._overloaded(telemetry) or self._stuck.fault(telemetry, goal)
 
     def warnings(self, telemetry: Telemetry) -> tuple[str, ...]:
         """What the operator should know before it becomes a fault."""
@@ -81,7 +73,8 @@ class Watch:
 
     def begin(self) -> None:
         """Forgets the motion so far."""
-        self._still = self._full_since = None
+        self._full_since = None
+        self._stuck.begin()
 
     def _flagged(self, telemetry: Telemetry) -> Fault | None:
         for name, keeps, flags in zip(self._names, self._keeps, telemetry.flags, strict=True):
@@ -122,34 +115,4 @@ class Watch:
             FaultKind.OVERLOAD,
             f"{self._names[hardest]} has given {100 * load[hardest]:.0f} % of its drive for {FULL_FOR} s",
             self._names[hardest],
-        )
-
-    def _stuck(self, telemetry: Telemetry, goal: FloatArray) -> Fault | None:
-        """Whether a goal has run away from a position that does not change at all.
-
-        Where a joint turns round, its position stands for a moment as well, but the goal comes nearer then.
-        """
-        error, now = np.abs(goal - telemetry.position), telemetry.measured
-        if self._still is None:
-            self._still, self._error = telemetry.position.copy(), error
-            self._since = np.full(len(self._names), now)
-            self._origin, self._has_set_out = self._still, np.zeros(len(self._names), dtype=bool)
-            return None
-        moved = np.abs(telemetry.position - self._still) > _FROZEN
-        self._still = np.where(moved, telemetry.position, self._still)
-        self._error = np.where(moved, error, np.minimum(error, self._error))
-        away = error - self._error
-        self._since = np.where(away > _SETTING_OUT, self._since, now)
-        frozen = now - self._since
-        self._has_set_out |= np.abs(telemetry.position - self._origin) > _SETTING_OUT
-        allowed = np.where(self._has_set_out, _AWAY, _LYING)
-        stuck = np.flatnonzero((away > allowed) & (frozen > _FROZEN_FOR) & ~self._grips)
-        if not len(stuck):
-            return None
-        joint = int(stuck[0])
-        return Fault(
-            FaultKind.STUCK,
-            f"{self._names[joint]} has not moved for {frozen[joint]:.2f} s while its goal went {away[joint]:.2f} rad: "
-            "blocked, or its encoder is stuck",
-            self._names[joint],
         )

@@ -223,7 +223,7 @@ class Loop:
         return Report(
             state=self._conduct.state,
             accepted=self._accepted,
-            measured=telemetry.measured,
+            measured=float(telemetry.measured.min()),
             position=tuple(telemetry.position.tolist()),
             velocity=tuple(telemetry.velocity.tolist()),
             commanded=tuple(self._arm.goal.tolist()),

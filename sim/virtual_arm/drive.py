@@ -29,7 +29,7 @@ class Drive(ABC):
     Attributes:
         direction: -1 where the servo is set to count and turn the other way.
         shaft: position as it is, before that [ticks].
-        speed: rate of the position [ticks/s].
+        speed: rate of the position as it is [ticks/s].
         volts: at the servo's terminals.
         duty: share of the voltage that the motor gets, in [-1, 1].
         current: in the winding [A].
@@ -91,6 +91,11 @@ class Drive(ABC):
         return (self.shaft if self.frozen is None else self.frozen) * self.direction
 
     @property
+    def rate(self) -> float:
+        """The speed, which the servo takes from its encoder as well [ticks/s]."""
+        return self.speed if self.frozen is None else 0.0
+
+    @property
     def load(self) -> float:
         """Share of the full drive, as measured."""
         return math.copysign(max(abs(self.duty), self.pressed), self.duty)
@@ -115,7 +120,7 @@ class Drive(ABC):
         """How far a setpoint that gets to `velocity` and runs on is ahead of the shaft [ticks]: `lead` at most."""
         change = acceleration * dt
         self.profile.velocity += min(max(velocity - self.profile.velocity, -change), change)
-        self._ahead = min(max(self._ahead + (self.profile.velocity - self.speed) * dt, -lead), lead)
+        self._ahead = min(max(self._ahead + (self.profile.velocity - self.rate) * dt, -lead), lead)
         return self._ahead
 
     def warm(self, dt: float) -> None:

@@ -127,7 +127,7 @@ class DynamixelDrive(Drive):
     def report(self) -> None:
         memory = self.memory
         memory["present_position"] = self.present()
-        memory["present_velocity"] = round(self.speed / SPEED)
+        memory["present_velocity"] = round(self.rate / SPEED)
         memory.put("present_pwm", self.load)  # an overloaded servo drives with all it has
         if "present_current" in memory:
             memory.put("present_current", self.current)
@@ -138,7 +138,7 @@ class DynamixelDrive(Drive):
         memory.put("present_voltage", self.volts)
         memory.put("present_temperature", self.temperature)
         going = self._driven and self.profile.position != self._goal
-        memory["moving"] = int(going or abs(self.speed) > memory["moving_threshold"] * SPEED)
+        memory["moving"] = int(going or abs(self.rate) > memory["moving_threshold"] * SPEED)
         there = abs(self._goal - self.present()) <= _IN_POSITION
         memory["moving_status"] = _ARRIVED * there + _GOING * going
 
@@ -190,7 +190,7 @@ class DynamixelDrive(Drive):
 
     def _pid(self, error: float, dt: float) -> float:
         wound = self._integral + self._i * error * dt
-        duty = self._p * error + wound - self._d * self.speed
+        duty = self._p * error + wound - self._d * self.rate
         # Anti-windup: the integral stops where the drive can give no more.
         if abs(duty) < self._limit or wound * error < 0.0:
             self._integral = wound

@@ -117,14 +117,14 @@ class FeetechDrive(Drive):
     def report(self) -> None:
         memory = self.memory
         memory["present_position"] = self.present()
-        memory.put("present_velocity", self.speed * memory.model.registers["present_velocity"].scale)
+        memory.put("present_velocity", self.rate * memory.model.registers["present_velocity"].scale)
         memory.put("present_load", self.load)
         memory.put("present_voltage", self.volts)
         memory.put("present_temperature", self.temperature)
         memory.put("present_current", self.current)
         memory["goal_position_copy"] = memory["goal_position"]
         going = self._driven and self._mode != Mode.PWM and self.profile.position != self._goal
-        memory["moving"] = int(going or abs(self.speed) > _STANDSTILL)
+        memory["moving"] = int(going or abs(self.rate) > _STANDSTILL)
 
     def protect(self, dt: float) -> None:
         memory = self.memory

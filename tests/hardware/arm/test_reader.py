@@ -45,8 +45,8 @@ def test_a_doubted_motion_does_not_make_the_load_old(server: Any) -> None:
     clock.seconds = 0.01
     assert reader.read(driven=True) is True
     odd = reader.telemetry
-    assert (odd.measured, odd.heard, odd.velocity[0]) == (0.0, 0.01, 0.0) and odd.load[0] == pytest.approx(0.5)
+    assert (odd.measured[0], odd.heard, odd.velocity[0]) == (0.0, 0.01, 0.0) and odd.load[0] == pytest.approx(0.5)
     clock.seconds = 0.02
     assert reader.read(driven=True) is True
-    assert reader.telemetry.measured == 0.02 and reader.telemetry.velocity[0] > 0.5
+    assert reader.telemetry.measured[0] == 0.02 and reader.telemetry.velocity[0] > 0.5
     bus.close()

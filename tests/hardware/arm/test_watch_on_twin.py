@@ -34,7 +34,7 @@ class WatchedTwin(SerialTwin):
             position[self.frozen[0]] = self.frozen[1]
         flags = (frozenset[str](),) * 6
         now = 0.01 * self.cycles
-        told = Telemetry(now, now, position, self._velocity, SIX, SIX + 12.0, SIX + 30.0, SIX, flags)
+        told = Telemetry(SIX + now, now, position, self._velocity, SIX, SIX + 12.0, SIX + 30.0, SIX, flags)
         self.fault = self.watch.fault(told, self._data.ctrl.copy())
 
     def begin(self, seed: int) -> None:

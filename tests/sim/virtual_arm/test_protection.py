@@ -136,7 +136,10 @@ def test_a_stuck_encoder_reports_and_controls_with_what_it_saw_last(make_arm):
     suffer(arm, "stuck ids=3")
     servo.memory["goal_position"] = seen + 100
     servo.drive.reload()
-    arm.advance(1.0)
+    arm.advance(0.1)
+    servo.drive.report()
+    assert servo.drive.speed > 0.0 == servo.memory["present_velocity"]
+    arm.advance(0.9)
     suffer(arm, "stuck ids=3")
     assert servo.drive.present() == seen
     assert arm.body.position()[ELBOW] > angle + 100 / 651.9

@@ -1,0 +1,105 @@
+"""Finds joints that do not move although their goal leads them: blocked, or read by an encoder that is stuck."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+import numpy as np
+
+from hardware.arm.faults import Fault, FaultKind
+from hardware.arm.telemetry import Telemetry
+from hardware.description import JointDescription
+from porl_robot.command import FloatArray
+
+_RESPONSE = 0.05
+"""A joint goes after its goal like a low-pass of this time constant [s] (our default): the goals of a policy leap ahead
+of their joints and may be back before those have set out."""
+
+_MOVED = 0.0008
+"""A joint that changes by more has moved [rad]: half a tick."""
+
+_LONG, _OFTEN = 0.05, 4
+"""A joint stands only after so long [s] and so many readings: between two of them it may have turned round."""
+
+_BEHIND = 0.03
+"""How far a joint that stands may fall behind where it is expected [rad]. On virtual arms friction held joints back by
+.016 at most where policies led them, and by .024 where goals leapt at random."""
+
+_LYING, _SET_OUT = 0.12, 0.02
+"""Until a joint has moved by `_SET_OUT` [rad] it may be `_LYING` behind: an arm that was let go lies on something, and
+has to take up its weight, and to come free, before it moves."""
+
+_FAST, _LATELY, _DEAD = 0.45, 0.018, 0.1
+"""A joint that was as fast as that [rad/s], over so long [s], does not stop dead for so long [s]: it stood for .08 s at
+most. A servo whose encoder stops on the way runs on by the torque it had, wherever its goal goes."""
+
+
+class StuckJoints:
+    """Judges one cycle after the other.
+
+    Args:
+        joints: of the arm. One that grips may stand still at what it holds.
+    """
+
+    def __init__(self, joints: Sequence[JointDescription]) -> None:
+        self._names, self._grips = [joint.name for joint in joints], np.array([joint.grips for joint in joints])
+        self.begin()
+
+    def begin(self) -> None:
+        """Forgets the motion so far."""
+        count = len(self._names)
+        self._lately: deque[tuple[FloatArray, FloatArray]] = deque()
+        self._expected = self._still = self._origin = self._since = self._least = self._speed = np.zeros(count)
+        self._readings = np.zeros(count, dtype=np.int64)
+        self._has_set_out = np.zeros(count, dtype=bool)
+
+    def fault(self, telemetry: Telemetry, goal: FloatArray) -> Fault | None:
+        """A fault, or None.
+
+        Where a joint turns round, it stands for a moment as well, but then it is expected to come nearer.
+
+        Args:
+            goal: what the servos were to reach when they were read, shape (n,) [rad].
+        """
+        position, now = telemetry.position, telemetry.measured
+        if not self._lately:
+            self._expected = self._still = self._origin = position.copy()
+            self._since = now
+            self._lately.append((now, position))
+            return None
+        before = self._lately[-1][0]
+        self._expected = self._expected + (goal - self._expected) * -np.expm1((before - now) / _RESPONSE)
+        behind = np.abs(self._expected - position)
+        moved = np.abs(position - self._still) > _MOVED
+        self._least = np.where(moved, behind, np.minimum(behind, self._least))
+        self._speed = np.where(moved, self._speed_to(position, now), self._speed)
+        self._still = np.where(moved, position, self._still)
+        self._since = np.where(moved, now, self._since)
+        self._readings = np.where(moved, 0, self._readings + (now > before))
+        self._has_set_out |= np.abs(position - self._origin) > _SET_OUT
+        self._lately.append((now, position))
+        return self._found(behind - self._least, now - self._since)
+
+    def _speed_to(self, position: FloatArray, now: FloatArray) -> FloatArray:
+        while len(self._lately) > 1 and np.all(now - self._lately[1][0] >= _LATELY):
+            self._lately.popleft()
+        then, there = self._lately[0]
+        speed: FloatArray = np.abs(position - there) / np.maximum(now - then, _LATELY)
+        return speed
+
+    def _found(self, behind: FloatArray, still_for: FloatArray) -> Fault | None:
+        left = behind > np.where(self._has_set_out, _BEHIND, _LYING)
+        dead = (self._speed > _FAST) & (still_for > _DEAD)
+        stands = (still_for > _LONG) & (self._readings >= _OFTEN) & ~self._grips
+        stuck = np.flatnonzero(stands & (left | dead))
+        if not len(stuck):
+            return None
+        joint = int(stuck[0])
+        how = f"is {behind[joint]:.2f} rad behind" if left[joint] else f"stopped dead at {self._speed[joint]:.1f} rad/s"
+        return Fault(
+            FaultKind.STUCK,
+            f"{self._names[joint]} has not moved for {still_for[joint]:.2f} s and {how}: "
+            "blocked, or its encoder is stuck",
+            self._names[joint],
+        )
