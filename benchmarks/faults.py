@@ -157,7 +157,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
-    print("hold: the goals go nowhere but to rest; told: the host says so; rest: the last goal was sent. Largest, in ms,")
+    print("hold: the goals go nowhere but to rest; told: the host says so; rest: the last goal was sent. Largest, ms,")
     print(f"since the injection, or since a servo was at {_HOT:.0f} deg C, or an encoder {_WRONG} rad wrong.")
     print("injected: told, since the injection")
     print(f"{'protocol':10} {'fault':18} {'told as':20} {'hold':>6} {'told':>6} {'rest':>6} {'injected':>8}")
