@@ -29,7 +29,7 @@ _WATCHED = 1.5
 _MOVED = 4
 _HOT = 65.0
 _STUCK = 1
-_WRONG = 0.02  # rad: farther behind than friction holds a healthy joint
+_WRONG = 0.01  # rad: friction holds a healthy joint of this motion back by .009 at most
 
 
 @dataclass(frozen=True)
