@@ -37,6 +37,7 @@ def execute(method: str, seed: int, given: argparse.Namespace) -> dict[str, Any]
         on_arm = ["env=serial_reach", *_ROBOT, f"robot.port={virtual.link}"]
         tune = ["finetune", *on_arm, f"policy={base / 'cloned'}", f"method={method}", f"steps={given.steps}"]
         tune += [f"eval_every={given.steps // 2}", "eval_episodes=30", f"seed={seed}", f"out={out}"]
+        tune += given.finetuning
         judge = ["evaluate", *on_arm, f"policy={out}", f"episodes={given.episodes}", f"seed={seed + 1}"]
         judge += [f"out={judged}"]
         _run(tune, out)
@@ -116,6 +117,8 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", default=["porl", "porl_anchored"])
     parser.add_argument("--steps", type=int, default=6_000)
     parser.add_argument("--episodes", type=int, default=100, help="in which the tuned policy is judged")
+    parser.add_argument("--finetuning", nargs="+", default=[], help="settings of finetune")
+    parser.add_argument("--name", help="after serial_arm_, for the results of a part")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--runs", type=Path, default=Path("runs/serial_arm"))
     given = parser.parse_args()
@@ -125,7 +128,8 @@ def main() -> None:
     print(HEADER, flush=True)
     with ThreadPoolExecutor(given.jobs) as pool:
         rows = list(pool.map(lambda pair: execute(*pair, given), _pairs(given)))
-    write_results("serial_arm", given.seeds[0], {"seeds": given.seeds, "runs": rows})
+    name = "serial_arm" if given.name is None else f"serial_arm_{given.name}"
+    write_results(name, given.seeds[0], {"seeds": given.seeds, "runs": rows})
 
 
 if __name__ == "__main__":
