@@ -60,9 +60,15 @@ FAULTS = (
 )
 
 _State = dict[str, Any]
+
+
+def _gone(before: _State, now: _State) -> float:
+    return float(abs(now["position"][_STUCK] - before["position"][_STUCK]))
+
+
 _COMES_LATER: dict[str, Callable[[_State, _State], bool]] = {
     "overheat": lambda before, now: bool(max(now["temperature"]) >= _HOT),
-    "stuck": lambda before, now: bool(abs(now["position"][_STUCK] - before["position"][_STUCK]) > _WRONG),
+    "stuck": lambda before, now: _gone(before, now) > _WRONG,
 }
 
 
@@ -117,7 +123,8 @@ class _Led:
 def inject(protocol: str, fault: Injected, seed: int) -> dict[str, float | str | None]:
     """One fault on a fresh arm: seconds until the hold, until it was told, until goals rested; or None.
 
-    They count from where the fault has an effect. `injected`: until it was told from its injection on.
+    They count from where the fault has an effect. `injected`: until it was told from its injection on. `wrong`: how far
+    from where it stuck the joint was by then [rad].
     """
     random = np.random.default_rng(seed)
     with virtual_arm(protocol, seed=seed) as (virtual, _):
@@ -125,26 +132,26 @@ def inject(protocol: str, fault: Injected, seed: int) -> dict[str, float | str |
         try:
             led.go_on(time.monotonic() + random.uniform(1.0, 3.0))
             virtual.tell(fault.words)
-            injected = time.monotonic()
-            begun = _effect(led, virtual, fault, injected)
+            injected, before = time.monotonic(), virtual.state()
+            begun = _effect(led, virtual, fault, injected, before)
             report = led.go_on(begun + _WATCHED)
             if report.fault is None:
-                return {"hold": None, "told": None, "rest": None, "injected": None, "kind": None}
-            now = time.monotonic()
+                return dict.fromkeys(("hold", "told", "rest", "injected", "wrong", "kind"))
+            now, wrong = time.monotonic(), _gone(before, virtual.state())
             led.come_to_rest()
         finally:
             led.close()
     told, rest = now - begun, max(led.goal_moved - begun, 0.0)
     # Where servos are not heard, the goal stays from the first missed cycle on; else the arm brakes once it is told.
-    return {"hold": min(told, rest), "told": told, "rest": rest, "injected": now - injected, "kind": report.fault.kind}
+    times = {"hold": min(told, rest), "told": told, "rest": rest, "injected": now - injected}
+    return {**times, "wrong": wrong, "kind": report.fault.kind}
 
 
-def _effect(led: _Led, virtual: LaunchedArm, fault: Injected, injected: float) -> float:
+def _effect(led: _Led, virtual: LaunchedArm, fault: Injected, injected: float, before: _State) -> float:
     """The moment from which a fault is one: a servo is too hot, or an encoder wrong."""
     has_come = _COMES_LATER.get(fault.words.split()[0])
     if has_come is None:
         return injected
-    before = virtual.state()
     while not has_come(before, virtual.state()):
         if led.go_on(time.monotonic() + 0.002).fault is not None:
             break
@@ -180,7 +187,10 @@ def _row(row: dict[str, Any]) -> str:
         return f"{head}{kinds:20} unanswered in {len(row['runs']) - len(runs)} of {len(row['runs'])}"
     hold, told, rest, injected = (1e3 * max(run[name] for run in runs) for name in ("hold", "told", "rest", "injected"))
     verdict = "ok" if hold <= 1e3 * _BAR else "MISS"
-    return f"{head}{kinds:20} {hold:6.0f} {told:6.0f} {rest:6.0f} {injected:8.0f} {verdict}"
+    shown = f"{head}{kinds:20} {hold:6.0f} {told:6.0f} {rest:6.0f} {injected:8.0f} {verdict}"
+    if row["fault"].startswith("stuck"):
+        shown += f", {max(run['wrong'] for run in runs):.3f} rad from where it stuck"
+    return shown
 
 
 if __name__ == "__main__":

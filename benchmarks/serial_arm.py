@@ -36,7 +36,7 @@ def execute(method: str, seed: int, given: argparse.Namespace) -> dict[str, Any]
     with LaunchedArm(base / f"{method}-arm", protocol="feetech", seed=seed) as virtual:
         on_arm = ["env=serial_reach", *_ROBOT, f"robot.port={virtual.link}"]
         tune = ["finetune", *on_arm, f"policy={base / 'cloned'}", f"method={method}", f"steps={given.steps}"]
-        tune += [f"eval_every={given.steps // 2}", "eval_episodes=30", f"seed={seed}", f"out={out}"]
+        tune += [f"eval_every={given.steps // 2}", f"eval_episodes={given.evaluated}", f"seed={seed}", f"out={out}"]
         tune += given.finetuning
         judge = ["evaluate", *on_arm, f"policy={out}", f"episodes={given.episodes}", f"seed={seed + 1}"]
         judge += [f"out={judged}"]
@@ -49,6 +49,7 @@ def execute(method: str, seed: int, given: argparse.Namespace) -> dict[str, Any]
         "seed": seed,
         "commands": [_shown(command, given.runs) for command in (tune, judge)],
         "start": tuned["bc_success"],
+        "evaluated": given.evaluated,
         "curve": tuned["curve"],
         "worst_after_unfreeze": tuned["worst_after_unfreeze"],
         "env_steps": tuned["env_steps"],
@@ -98,7 +99,7 @@ HEADER = f"{'method':14} {'seed':>4}  {'start (95 %)':17} {'worst':>5}  {'judged
 def _row(found: dict[str, Any]) -> str:
     reached = found["final"] is not None and found["final"] >= _BAR and found["wall_s"] <= _LIMIT
     return (
-        f"{found['method']:14} {found['seed']:>4}  {interval(found['start'], 30):17} "
+        f"{found['method']:14} {found['seed']:>4}  {interval(found['start'], found['evaluated']):17} "
         f"{number(found['worst_after_unfreeze']):>5}  {interval(found['final'], found['episodes']):17} "
         f"{found['wall_s'] / 60:7.1f}  {'ok' if reached else found['stopped_because'] or 'MISS'}"
     )
@@ -116,6 +117,7 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[402, 403, 404])
     parser.add_argument("--methods", nargs="+", default=["porl", "porl_anchored"])
     parser.add_argument("--steps", type=int, default=6_000)
+    parser.add_argument("--evaluated", type=int, default=30, help="episodes of the evaluations before, between and after")
     parser.add_argument("--episodes", type=int, default=100, help="in which the tuned policy is judged")
     parser.add_argument("--finetuning", nargs="+", default=[], help="settings of finetune")
     parser.add_argument("--name", help="after serial_arm_, for the results of a part")
