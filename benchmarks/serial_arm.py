@@ -117,7 +117,7 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[402, 403, 404])
     parser.add_argument("--methods", nargs="+", default=["porl", "porl_anchored"])
     parser.add_argument("--steps", type=int, default=6_000)
-    parser.add_argument("--evaluated", type=int, default=30, help="episodes of the evaluations before, between and after")
+    parser.add_argument("--evaluated", type=int, default=30, help="episodes per evaluation of a run")
     parser.add_argument("--episodes", type=int, default=100, help="in which the tuned policy is judged")
     parser.add_argument("--finetuning", nargs="+", default=[], help="settings of finetune")
     parser.add_argument("--name", help="after serial_arm_, for the results of a part")
