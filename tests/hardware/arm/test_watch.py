@@ -127,13 +127,22 @@ def test_a_goal_that_leaps_ahead_and_comes_back_is_none_that_a_joint_could_have_
 def test_a_joint_that_stops_dead_is_stuck_though_its_goal_turns_soon() -> None:
     own, stops = watch(), 0.5
     for now in np.arange(0.0, 1.0, 0.01):
-        goal = 0.3 * min(now, stops + 0.04) + 0.02 - 0.3 * max(now - stops - 0.04, 0.0)
-        told = replace(WELL, measured=ZERO + now, position=np.array([0.3 * min(now, stops), 0.0]))
+        goal = 0.5 * min(now, stops + 0.04) + 0.02 - 0.5 * max(now - stops - 0.04, 0.0)
+        told = replace(WELL, measured=ZERO + now, position=np.array([0.5 * min(now, stops), 0.0]))
         found = own.fault(told, np.array([goal, 0.0]))
         if found is not None:
             break
     assert found is not None and found.kind is FaultKind.STUCK and "pan has not moved" in found.cause
-    assert "stopped dead at 0.3 rad/s" in found.cause and stops + 0.04 < now <= stops + 0.07
+    assert "stopped dead at 0.5 rad/s" in found.cause and stops + 0.04 < now <= stops + 0.07
+
+
+def test_a_joint_that_friction_brakes_and_holds_while_its_goal_creeps_on_is_not_stuck() -> None:
+    own, stops, brakes = watch(), 0.5, 16.0
+    for now in np.arange(0.0, stops + 0.075, 0.01):
+        position = -brakes / 2 * (stops - min(now, stops)) ** 2
+        goal = 0.012 + (0.2 * (now - stops) if now > stops else 1.2 * (now - stops) / 2)
+        told = replace(WELL, measured=ZERO + now, position=np.array([position, 0.0]))
+        assert own.fault(told, np.array([goal, 0.0])) is None, now
 
 
 @pytest.mark.parametrize("response", [0.0, 0.005, 0.01, 0.02, 0.05, 0.12])
