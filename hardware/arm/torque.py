@@ -15,6 +15,9 @@ from hardware.servos.model import DRIVE_LIMITS
 _LEANING = 0.05
 """A joint may stand so far outside its calibrated range [rad], pressed against its stop, and is led back inside."""
 
+_SAG = 0.1
+"""A driven joint may stand so far from its goal [rad] by its load; an SO-101 does by .06."""
+
 _OWN_PROFILE = {
     "feetech": ("acceleration", "goal_velocity", "goal_time"),
     "dynamixel": ("acceleration", "profile_velocity"),
@@ -23,22 +26,24 @@ _OWN_PROFILE = {
 
 
 def torque_on(bus: Bus, joints: Sequence[Joint], gains: Gains, dead_man: DeadMan) -> dict[int, int]:
-    """Gains and limits first, then goal := present, then torque, servo after servo, everything read back.
+    """Goal := present, then gains and limits, then torque, servo after servo, everything read back.
+
+    A joint that is driven already keeps the goal it stands at: anew where it stands, it would sag a little more each
+    time. A goal that is elsewhere, of a motion that was broken off or of a weak drive, is taken back before anything
+    else.
 
     Returns:
         The goals, by id [ticks].
 
     Raises:
-        OutOfRange: a joint stands outside its range. No torque was switched on.
+        OutOfRange: a joint stands outside its range. Nothing was written.
         HardwareError: a servo did not take a value. The torque of those before it may be on.
     """
+    starts = {joint.id: _start(bus, joint) for joint in joints}
     for joint in joints:
-        _prepare(bus, joint, gains)
-    loose = {joint.id: _place(bus, joint) for joint in joints if not insist.read(bus, joint.id, "torque_enable")}
+        _prepare(bus, joint, gains, starts[joint.id])
     goals = {}
     for joint in joints:
-        if joint.id in loose:
-            _set(bus, joint, "goal_position", loose[joint.id])
         goals[joint.id] = insist.read(bus, joint.id, "goal_position")
         _set(bus, joint, "torque_enable", 1)
     for joint in joints:
@@ -58,6 +63,20 @@ def watchdogs_off(bus: Bus, joints: Sequence[Joint]) -> None:
             _set(bus, joint, "bus_watchdog", 0)
 
 
+def _start(bus: Bus, joint: Joint) -> int:
+    """The goal that `joint` is to have when its torque is on [ticks].
+
+    Raises:
+        OutOfRange: it stands outside its range.
+    """
+    place = _place(bus, joint)
+    if not insist.read(bus, joint.id, "torque_enable"):
+        return place
+    goal = insist.read(bus, joint.id, "goal_position")
+    kept = joint.ticks(joint.radians(goal)) == goal and abs(joint.radians(goal) - joint.radians(place)) <= _SAG
+    return goal if kept else place
+
+
 def _place(bus: Bus, joint: Joint) -> int:
     """Where a joint stands, or the end of its range next to it [ticks]: its servo goes nowhere else.
 
@@ -74,16 +93,17 @@ def _place(bus: Bus, joint: Joint) -> int:
     return place
 
 
-def _prepare(bus: Bus, joint: Joint, gains: Gains) -> None:
+def _prepare(bus: Bus, joint: Joint, gains: Gains, goal: int) -> None:
     if joint.servo.protocol == "feetech":
         # Gains lie in the EPROM there; while it is locked, a write lasts until power-down only.
         _set(bus, joint, "lock", 1)
-    wanted = {"position_p": gains.p, "position_i": gains.i, "position_d": gains.d}
+    # A watchdog that has tripped refuses goals; whatever makes a servo faster or stronger comes after its goal.
+    wanted = {"bus_watchdog": 0} if joint.servo.has_watchdog else {}
+    wanted |= {"goal_position": goal}
+    wanted |= {"position_p": gains.p, "position_i": gains.i, "position_d": gains.d}
     wanted |= dict.fromkeys(_OWN_PROFILE[joint.servo.protocol], 0)
     limit, full = DRIVE_LIMITS[joint.servo.protocol]
     wanted[limit] = insist.read(bus, joint.id, full)
-    if joint.servo.has_watchdog:
-        wanted["bus_watchdog"] = 0
     for register, value in wanted.items():
         _set(bus, joint, register, value)
 

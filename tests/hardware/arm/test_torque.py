@@ -79,3 +79,31 @@ def test_no_torque_comes_on_where_a_joint_stands_outside_its_range(
     with pytest.raises(OutOfRange, match=r"lift \(id 2\) stands 9 deg outside its calibrated range; move it inside"):
         torque_on(bus, joints, GAINS, DeadMan())
     assert [server.get(id, "torque_enable") for id in (1, 2)] == [0, 0]
+
+
+@pytest.mark.parametrize("goal", [2500, UPPER + 500])
+def test_a_driven_joint_far_from_its_goal_stays_where_it_is(
+    bus: Bus, server: Any, joints: list[Joint], goal: int
+) -> None:
+    for id in (1, 2):
+        server.set(id, "present_position", 2000)
+        server.set(id, "goal_position", goal)
+        server.set(id, "torque_enable", 1)
+    assert torque_on(bus, joints, GAINS, DeadMan()) == {1: 2000, 2: 2000}
+
+
+def test_a_driven_joint_that_sags_keeps_its_goal(bus: Bus, server: Any, joints: list[Joint]) -> None:
+    for id in (1, 2):
+        server.set(id, "present_position", 2000)
+        server.set(id, "goal_position", 2040)
+        server.set(id, "torque_enable", 1)
+    assert torque_on(bus, joints, GAINS, DeadMan()) == {1: 2040, 2: 2040}
+
+
+def test_a_driven_joint_outside_its_range_is_left_as_it_is(bus: Bus, server: Any, joints: list[Joint]) -> None:
+    server.set(1, "present_position", 2000)
+    server.set(2, "present_position", UPPER + 97)
+    server.set(2, "torque_enable", 1)
+    with pytest.raises(OutOfRange, match="lift"):
+        torque_on(bus, joints, GAINS, DeadMan())
+    assert [server.get(id, "torque_enable") for id in (1, 2)] == [0, 1]
