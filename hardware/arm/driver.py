@@ -14,9 +14,9 @@ from hardware.arm.faults import ArmFault, Fault, FaultKind
 from hardware.arm.joint import joints_of
 from hardware.arm.limits import joint_limits, require_within_model
 from hardware.arm.reader import Reader
-from hardware.arm.safe_stop import safe_stop
+from hardware.arm.safe_stop import bring, safe_stop
 from hardware.arm.telemetry import Telemetry
-from hardware.arm.torque import torque_on, watchdogs_off
+from hardware.arm.torque import take_back, torque_on, watchdogs_off
 from hardware.arm.turns import counted
 from hardware.arm.watch import Watch
 from hardware.bus import Bus, open_bus
@@ -30,6 +30,9 @@ from porl_robot.command import FloatArray
 from porl_robot.safety import JointLimits
 
 _log = logging.getLogger(__name__)
+
+_COMING_BACK = 0.5
+"""A servo's own profile, which a weak drive has fallen behind, takes so long to come back through a half turn [s]."""
 
 
 class Arm:
@@ -94,18 +97,19 @@ class Arm:
             speed: share of the robot's limits that may be used, in (0, 1].
 
         Raises:
-            ArmFault: a servo did not take it, and what was switched on was switched off again; or one has been reset
-                since the arm was opened.
+            ArmFault: a servo did not take it, and what was switched on was switched off again, as far as it answers; or
+                one has been reset since the arm was opened.
         """
         self._require_same_turns()
         self.limits = joint_limits(self._robot, self._joints, speed)
         before = tuple(self._torque)
         self.armed = True
         try:
+            if take_back(self._bus, self._joints):
+                self._clock.sleep_until(self._clock.now() + _COMING_BACK)
             goals = torque_on(self._bus, self._joints, self._robot.gains, self._robot.dead_man)
         except BaseException as error:
-            if not any(before):
-                self.safe_stop("torque_off")
+            self._switch_off_again(before)
             if isinstance(error, HardwareError):
                 raise ArmFault(_fault_of(error)) from error
             raise
@@ -216,8 +220,7 @@ class Arm:
             if end_state == "torque_off" and joint.name not in unsafe:
                 self._torque[index] = False
                 continue
-            with contextlib.suppress(HardwareError):
-                self._torque[index] = bool(self._bus.read(joint.id, "torque_enable"))
+            self._ask_torque(index)
         return unsafe
 
     def close(self) -> None:
@@ -237,6 +240,21 @@ class Arm:
         reset = [joint.name for joint, known in zip(now, self._joints, strict=True) if joint.turns != known.turns]
         if reset:
             raise ArmFault(Fault(FaultKind.BROWN_OUT, f"{', '.join(reset)} counts another turn: the servo was reset"))
+
+    def _switch_off_again(self, before: tuple[bool, ...]) -> None:
+        """Leaves the torque as it was `before`."""
+        if not any(before):
+            self.safe_stop("torque_off")
+            return
+        for index, joint in enumerate(self._joints):
+            refusal = None if before[index] else bring(self._bus, joint, "torque_enable", 0)
+            if refusal is not None:
+                _log.error("the torque of %s could not be switched off again: %s", joint.name, refusal)
+            self._ask_torque(index)
+
+    def _ask_torque(self, index: int) -> None:
+        with contextlib.suppress(HardwareError):
+            self._torque[index] = bool(self._bus.read(self._joints[index].id, "torque_enable"))
 
     def _torque_now(self) -> list[bool]:
         return [bool(self._bus.read(joint.id, "torque_enable")) for joint in self._joints]

@@ -32,7 +32,7 @@ def safe_stop(bus: Bus, joints: Sequence[Joint], end_state: EndState, goals: Map
     unsafe = {}
     for joint in joints:
         wanted = goals[joint.id] if end_state == "hold" else 0
-        refusal = _bring(bus, joint, register, wanted)
+        refusal = bring(bus, joint, register, wanted)
         if refusal is not None:
             unsafe[joint.name] = refusal
     return unsafe
@@ -45,8 +45,8 @@ def _all_at_once(bus: Bus, end_state: EndState, goals: Mapping[int, int]) -> Non
         bus.torque_off_all()
 
 
-def _bring(bus: Bus, joint: Joint, register: str, wanted: int) -> str | None:
-    """Why `joint` could not be confirmed to have `wanted` in `register`, or None."""
+def bring(bus: Bus, joint: Joint, register: str, wanted: int) -> str | None:
+    """Writes `wanted`, twice where it has to; why `joint` could not be confirmed to have it in `register`, or None."""
     refusal: str | None = None
     for _ in range(_TRIES):
         with contextlib.suppress(HardwareError):

@@ -29,8 +29,7 @@ def torque_on(bus: Bus, joints: Sequence[Joint], gains: Gains, dead_man: DeadMan
     """Goal := present, then gains and limits, then torque, servo after servo, everything read back.
 
     A joint that is driven already keeps the goal it stands at: anew where it stands, it would sag a little more each
-    time. A goal that is elsewhere, of a motion that was broken off or of a weak drive, is taken back before anything
-    else.
+    time. One that is far from it, by a motion that was broken off or a weak drive, has to be taken back before.
 
     Returns:
         The goals, by id [ticks].
@@ -50,6 +49,22 @@ def torque_on(bus: Bus, joints: Sequence[Joint], gains: Gains, dead_man: DeadMan
         if joint.servo.has_watchdog:
             _set(bus, joint, "bus_watchdog", math.ceil(dead_man.stop_after / WATCHDOG_UNIT))
     return goals
+
+
+def take_back(bus: Bus, joints: Sequence[Joint]) -> bool:
+    """Calls driven joints back that are far from their goals, at the drive and the pace that they have; whether any is.
+
+    Raises:
+        OutOfRange: a joint stands outside its range. Nothing was written.
+        HardwareError: a servo did not take its goal.
+    """
+    starts = [(joint, _start(bus, joint)) for joint in joints]
+    away = [(joint, goal) for joint, goal in starts if _far(bus, joint, goal)]
+    for joint, goal in away:
+        if joint.servo.has_watchdog:
+            _set(bus, joint, "bus_watchdog", 0)  # one that has tripped refuses goals
+        _set(bus, joint, "goal_position", goal)
+    return bool(away)
 
 
 def watchdogs_off(bus: Bus, joints: Sequence[Joint]) -> None:
@@ -77,6 +92,12 @@ def _start(bus: Bus, joint: Joint) -> int:
     return goal if kept else place
 
 
+def _far(bus: Bus, joint: Joint, start: int) -> bool:
+    """Whether `joint` is driven to another goal than `start` [ticks]."""
+    driven = insist.read(bus, joint.id, "torque_enable")
+    return bool(driven) and insist.read(bus, joint.id, "goal_position") != start
+
+
 def _place(bus: Bus, joint: Joint) -> int:
     """Where a joint stands, or the end of its range next to it [ticks]: its servo goes nowhere else.
 
@@ -97,10 +118,8 @@ def _prepare(bus: Bus, joint: Joint, gains: Gains, goal: int) -> None:
     if joint.servo.protocol == "feetech":
         # Gains lie in the EPROM there; while it is locked, a write lasts until power-down only.
         _set(bus, joint, "lock", 1)
-    # A watchdog that has tripped refuses goals; whatever makes a servo faster or stronger comes after its goal.
     wanted = {"bus_watchdog": 0} if joint.servo.has_watchdog else {}
-    wanted |= {"goal_position": goal}
-    wanted |= {"position_p": gains.p, "position_i": gains.i, "position_d": gains.d}
+    wanted |= {"goal_position": goal, "position_p": gains.p, "position_i": gains.i, "position_d": gains.d}
     wanted |= dict.fromkeys(_OWN_PROFILE[joint.servo.protocol], 0)
     limit, full = DRIVE_LIMITS[joint.servo.protocol]
     wanted[limit] = insist.read(bus, joint.id, full)

@@ -7,9 +7,12 @@ import time
 import numpy as np
 import pytest
 
+from hardware.arm import driver
 from hardware.arm.driver import Arm
 from hardware.arm.faults import ArmFault, FaultKind
 from hardware.arm.reader import SOFT_FAILURES
+from hardware.bus import Bus
+from hardware.errors import NoReply
 from porl_robot.command import FloatArray
 from sim.virtual_arm.launch import LaunchedArm
 
@@ -57,6 +60,22 @@ def test_torque_comes_on_where_the_arm_stands(virtual: LaunchedArm, arm: Arm) ->
     bus = arm._bus
     assert [bus.read(3, name) for name in ("position_p", "position_i", "position_d")] == [16, 0, 32]
     assert [bus.read(3, name) for name in ("acceleration", "goal_velocity", "lock")] == [0, 0, 1]
+
+
+def test_arming_that_fails_leaves_the_torque_as_it_was(
+    virtual: LaunchedArm, arm: Arm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arm._bus.write(1, "torque_enable", 1)
+    arm._torque[0] = True
+
+    def broken_off(bus: Bus, *_: object) -> dict[int, int]:
+        bus.write(2, "torque_enable", 1)
+        raise NoReply("servo 3 does not answer")
+
+    monkeypatch.setattr(driver, "torque_on", broken_off)
+    with pytest.raises(ArmFault, match="servo 3 does not answer"):
+        arm.torque_on(1.0)
+    assert driven(virtual) == [True] + [False] * 5 and arm.torque == (True,) + (False,) * 5
 
 
 def test_a_goal_is_reached_no_faster_than_allowed(virtual: LaunchedArm, arm: Arm) -> None:

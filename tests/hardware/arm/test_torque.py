@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hardware.arm.joint import Joint
-from hardware.arm.torque import torque_on
+from hardware.arm.torque import take_back, torque_on
 from hardware.bus import Bus
 from hardware.calibration import JointCalibration
 from hardware.clock import Clock
@@ -89,6 +89,9 @@ def test_a_driven_joint_far_from_its_goal_stays_where_it_is(
         server.set(id, "present_position", 2000)
         server.set(id, "goal_position", goal)
         server.set(id, "torque_enable", 1)
+    assert take_back(bus, joints)
+    assert [server.get(id, "goal_position") for id in (1, 2)] == [2000, 2000]
+    assert not take_back(bus, joints)
     assert torque_on(bus, joints, GAINS, DeadMan()) == {1: 2000, 2: 2000}
 
 
@@ -97,6 +100,7 @@ def test_a_driven_joint_that_sags_keeps_its_goal(bus: Bus, server: Any, joints: 
         server.set(id, "present_position", 2000)
         server.set(id, "goal_position", 2040)
         server.set(id, "torque_enable", 1)
+    assert not take_back(bus, joints)
     assert torque_on(bus, joints, GAINS, DeadMan()) == {1: 2040, 2: 2040}
 
 
@@ -104,6 +108,7 @@ def test_a_driven_joint_outside_its_range_is_left_as_it_is(bus: Bus, server: Any
     server.set(1, "present_position", 2000)
     server.set(2, "present_position", UPPER + 97)
     server.set(2, "torque_enable", 1)
-    with pytest.raises(OutOfRange, match="lift"):
-        torque_on(bus, joints, GAINS, DeadMan())
+    for turn_on in (lambda: take_back(bus, joints), lambda: torque_on(bus, joints, GAINS, DeadMan())):
+        with pytest.raises(OutOfRange, match="lift"):
+            turn_on()
     assert [server.get(id, "torque_enable") for id in (1, 2)] == [0, 1]
