@@ -15,7 +15,7 @@ from porl_robot.command import Command, FloatArray, RobotState, Verdict
 from porl_robot.safety import Chain
 from porl_robot.safety.finite import FiniteFilter
 from porl_robot.safety.position import PositionFilter
-from porl_robot.supervision import ArmingCard
+from porl_robot.supervision import ArmingCard, Fault
 
 _log = logging.getLogger(__name__)
 
@@ -27,9 +27,10 @@ class HandGuidedReach(SerialReach):
     """Takes what hands do for the actions that would have led the arm the same way.
 
     The arm is led to the start of an episode as ever. Then its torque goes, until the episode ends, the operator pauses
-    or stops, or anything is wrong: then it comes on where the arm stands. The action that `step` is given is ignored;
-    what was executed follows from where the hands have brought the arm meanwhile. The commanded target goes with them,
-    as fast as actions can lead it and inside the workspace; the filters `pace` and `position` count where it could not.
+    or stops: then it comes on where the arm stands. After a fault it stays off: the arm is in those hands. The action
+    that `step` is given is ignored; what was executed follows from where the hands have brought the arm meanwhile. The
+    commanded target goes with them, as fast as actions can lead it and inside the workspace; the filters `pace` and
+    `position` count where it could not.
 
     The arguments are those of `SerialReach`.
     """
@@ -38,7 +39,7 @@ class HandGuidedReach(SerialReach):
         super().__init__(robot, speed)
         names = self.limits.names
         self.safety = Chain((FiniteFilter(names), PositionFilter(self.limits), PaceFilter(names)))
-        self._guided = self._in_hand = False
+        self._guided = self._in_hand = self._failed = False
 
     def arming_card(self) -> ArmingCard:
         card = super().arming_card()
@@ -46,7 +47,7 @@ class HandGuidedReach(SerialReach):
         return ArmingCard(card.arm, (*card.rows, ("by hand", words)))
 
     def hold(self) -> None:
-        if self._in_hand:
+        if self._in_hand and not self._failed:
             self._in_hand = False
             try:
                 self._host.torque_on(self._speed)
@@ -54,7 +55,19 @@ class HandGuidedReach(SerialReach):
                 self._died = self._died or error
         super().hold()
 
+    def close(self) -> None:
+        self._scheduling.hurry(False)
+        self._host.close(catch=not self._failed)
+
+    def _report(self, fault: Fault) -> str:
+        self._failed = True
+        return super()._report(fault)
+
     def _begin_episode(self, seed: int | None) -> None:
+        if self._failed:
+            # Reached only where nobody supervises, and somebody has begun anew.
+            self._failed = False
+            self.hold()
         if self._guided:
             self._announce("the torque is on: let the arm go, it is led to its start")
         self._guided = False

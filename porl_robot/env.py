@@ -156,8 +156,8 @@ class RobotEnv(Supervised, gymnasium.Env[FloatArray, FloatArray]):
         fault = fault or self._held()
         observation, outcome = self._observe(), self._outcome()
         if fault is None and not np.isfinite(observation).all():
-            self.hold()
             fault = self._report(Fault("the observation is not finite", _CHECK_SENSORS))
+            self.hold()
         if fault is None:
             outcome = self._judged(outcome)
         cut = outcome.truncated or fault is not None or self._steps >= self.horizon

@@ -147,13 +147,17 @@ class HostClient:
         """Come to rest and go into the configured end state, for good."""
         self._send(Stop(self._next(), self.clock.now()))
 
-    def close(self) -> None:
-        """Brings the arm into its end state and ends the host. May be called twice; never raises."""
+    def close(self, catch: bool = True) -> None:
+        """Brings the arm into its end state and ends the host. May be called twice; never raises.
+
+        Args:
+            catch: an arm in somebody's hands gets its torque again where the end state is to hold.
+        """
         if self._closed:
             return
         self._closed = True
         with contextlib.suppress(HardwareError):
-            self._send(Close(self._next(), self.clock.now()))
+            self._send(Close(self._next(), self.clock.now(), catch))
         try:
             self._process.wait(_CLOSING)
         except subprocess.TimeoutExpired:

@@ -113,7 +113,7 @@ class Loop:
 
     def _obey(self, order: Order) -> None:
         self._ages.add(max(self._clock.now() - order.sent, 0.0))
-        if isinstance(order, Stop | Close):
+        if isinstance(order, Stop) or (isinstance(order, Close) and order.catch):
             self._catch()
         now, carried_out = self._clock.now(), True
         match order:

@@ -94,10 +94,11 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """Stop, then end."""
+    """Stop, then end. `catch`: with the torque on again, where it was taken away and the end state is to hold."""
 
     sequence: int
     sent: float
+    catch: bool
 
 
 Order = TorqueOn | Follow | Hold | Release | Stop | Close

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -194,6 +196,23 @@ def test_a_fault_ends_the_episode_and_turns_no_torque_on(launched: LaunchedArm, 
     assert "disconnected" in str(step_info(info).fault)
     env.close()
     time.sleep(0.6)
+    assert not driven(launched)
+
+
+def test_a_host_that_fell_silent_turns_no_torque_on_in_the_hands(launched: LaunchedArm, env: HandGuidedReach) -> None:
+    env.reset(seed=1)
+    os.kill(env._host.pid, signal.SIGSTOP)
+    try:
+        truncated = False
+        while not truncated:
+            *_, truncated, info = env.step(np.zeros(MOVED))
+    finally:
+        os.kill(env._host.pid, signal.SIGCONT)
+    assert "last read" in str(step_info(info).fault)
+    env.hold()
+    time.sleep(0.3)
+    assert not driven(launched)
+    env.close()
     assert not driven(launched)
 
 

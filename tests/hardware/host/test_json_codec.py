@@ -55,7 +55,7 @@ FOLLOW = Follow(3, 1.25, PAIR, PAIR, PAIR, 0.05)
         Hold(2, 0.5),
         Release(2, 0.5),
         Stop(2, 0.5),
-        Close(2, 0.5),
+        Close(2, 0.5, True),
         REPORT,
         Started("SCHED_FIFO 20", PAIR, PAIR, PAIR),
         Refused("id 3 is missing"),
