@@ -56,8 +56,7 @@ class HandGuidedReach(SerialReach):
         super().hold()
 
     def close(self) -> None:
-        self._scheduling.hurry(False)
-        self._host.close(catch=not self._failed)
+        self._leave(catch=not self._failed)
 
     def _report(self, fault: Fault) -> str:
         self._failed = True

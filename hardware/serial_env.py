@@ -7,12 +7,13 @@ from collections.abc import Callable
 
 import numpy as np
 
+from hardware.arm.faults import FaultKind
 from hardware.arm.limits import with_ranges
 from hardware.calibration import load_calibration
 from hardware.description import RobotDescription
 from hardware.errors import HardwareError
 from hardware.host.client import HostClient
-from hardware.host.messages import HostState, Report
+from hardware.host.messages import FaultReport, HostState, Report
 from hardware.identity import calibration_file, require_same_arm
 from hardware.manifest import read_manifest
 from hardware.reach_env import ReachEnv
@@ -29,6 +30,10 @@ SPEED_CAP = 0.3
 
 STALE = 0.3
 """Measurements older than this end an episode [s]: the host, which knows why, speaks up before."""
+
+_EXPLAINED = 1.0
+"""So long the host may take to find out what lay behind servos that fell silent, or a supply that sagged [s]."""
+_DOUBTFUL = (FaultKind.SILENT.value, FaultKind.VOLTAGE.value)
 
 _LATE = 0.01
 _ARRIVED = 1e-6
@@ -78,6 +83,7 @@ class SerialReach(ReachEnv):
         self._commanded = self._standing()
         self._due = self._sent = self._clock.now()
         self._warned: set[str] = set()
+        self._fault_seen: float | None = None
 
     def arming_card(self) -> ArmingCard:
         report, calibration = self._look(), self._calibration
@@ -123,8 +129,7 @@ class SerialReach(ReachEnv):
         self._scheduling.hurry(False)
 
     def close(self) -> None:
-        self._scheduling.hurry(False)
-        self._host.close()
+        self._leave(catch=True)
 
     def _move_to(self, pose: FloatArray) -> None:
         if not self.arming_needed and self._look().state is HostState.DISARMED:
@@ -165,13 +170,23 @@ class SerialReach(ReachEnv):
         if self._died is not None:
             return Fault(str(self._died), "look at the arm, then start again")
         if report.fault is not None:
-            return Fault(report.fault.cause, report.fault.remedy)
+            explained = self._explained(report.fault)
+            return Fault(explained.cause, explained.remedy)
         if report.state in (HostState.STOPPING, HostState.STOPPED):
             silence = self._robot.dead_man.stop_after
             return Fault(f"no command came for {silence:g} s, so the arm stopped", "start again")
         if self._host.age(report) > STALE:
             return Fault(f"the joints were last read {self._host.age(report):.2f} s ago", "start again")
         return None
+
+    def _explained(self, fault: FaultReport) -> FaultReport:
+        """`fault`, or what the host finds to lie behind it while it stops the arm."""
+        if self._fault_seen is None:
+            self._fault_seen = self._clock.now()
+        while fault.kind in _DOUBTFUL and self._clock.now() < self._fault_seen + _EXPLAINED:
+            self._clock.sleep_until(self._clock.now() + 1.0 / self._robot.bus_hz)
+            fault = self._look().fault or fault
+        return fault
 
     def _settle(self, pose: FloatArray) -> None:
         """Lets the goal arrive at `pose` (n,), and the arm come to rest there."""
@@ -192,11 +207,30 @@ class SerialReach(ReachEnv):
             self._heard = self._host.report()
         except HardwareError as error:
             self._died = self._died or error
-        for warning in self._heard.warnings:
+        self._warn(self._heard)
+        return self._heard
+
+    def _warn(self, report: Report) -> None:
+        for warning in report.warnings:
             if warning not in self._warned:
                 self._warned.add(warning)
                 _log.warning("%s", warning)
-        return self._heard
+
+    def _leave(self, catch: bool) -> None:
+        """Ends the host; says what it had to say at last, and how its bus was. `catch`: as in `HostClient.close`."""
+        self._scheduling.hurry(False)
+        if self._host.closed:
+            return
+        self._host.close(catch)
+        report = self._host.last
+        self._warn(report)
+        bus, cycle = report.statistics.bus, report.statistics.cycle
+        _log.info(
+            "bus: %d requests, %d repeated, %d without an answer, %d with a wrong checksum, %d answers refused, "
+            "%d readings implausible; cycle %.1f ms, 99 %% below %.1f",
+            *(bus.requests, bus.retries, bus.timeouts, bus.checksum_errors, bus.rejected),
+            *(report.statistics.implausible, cycle.median, cycle.p99),
+        )
 
     def _standing(self) -> Command:
         """Rest at the goal that the servos have."""

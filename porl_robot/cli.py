@@ -26,6 +26,7 @@ _VERBS = f"there are {', '.join((*APPS, *COMMANDS))}"
 def run(arguments: list[str]) -> int:
     """Runs one command line; returns the exit code: 0 ok, 1 failed, 2 wrong usage."""
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    logging.getLogger("hardware").setLevel(logging.INFO)  # what an arm says is for the operator
     if not arguments:
         return _fail("porl-robot", f"a verb is missing; {_VERBS}; porl-robot --help says what each does", 2)
     verb, rest = arguments[0], arguments[1:]

@@ -60,6 +60,9 @@ class HostClient:
         calibration: file of this arm.
         priority: of the messages to the host, in real time (`porl_robot.scheduling`); None where that is not permitted.
 
+    Attributes:
+        closed: whether `close` was called.
+
     Raises:
         HardwareError: the arm did not pass its checks.
     """
@@ -69,7 +72,7 @@ class HostClient:
         self._sequence = 0
         self._folder = Path(tempfile.mkdtemp(prefix="porl-arm-"))
         self._errors = self._folder / "host.log"
-        self._closed = False
+        self.closed = False
         self._process = self._start()
         self._end = ClientEnd(self._folder, priority)
         try:
@@ -95,6 +98,11 @@ class HostClient:
             self._require_alive()
         if newest is not None:
             self._report = newest
+        return self._report
+
+    @property
+    def last(self) -> Report:
+        """The last report there is, after `close` as well."""
         return self._report
 
     def age(self, report: Report) -> float:
@@ -153,15 +161,18 @@ class HostClient:
         Args:
             catch: an arm in somebody's hands gets its torque again where the end state is to hold.
         """
-        if self._closed:
+        if self.closed:
             return
-        self._closed = True
+        self.closed = True
         with contextlib.suppress(HardwareError):
             self._send(Close(self._next(), self.clock.now(), catch))
         try:
             self._process.wait(_CLOSING)
         except subprocess.TimeoutExpired:
             self._process.terminate()
+        newest = self._end.newest(0.0)
+        if newest is not None:
+            self._report = newest
         self._end.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 

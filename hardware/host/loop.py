@@ -56,6 +56,7 @@ class Loop:
         self._lateness, self._cycles, self._ages = Samples(), Samples(), Samples()
         self._statistics, self._statistics_due = self._count(), 0.0
         self._slow: tuple[str, ...] = ()
+        self._unsafe: tuple[str, ...] = ()
 
     def leave(self) -> None:
         """Asks for a stop and the end of the loop; may be called by a signal handler."""
@@ -197,7 +198,9 @@ class Loop:
 
     def _settle(self) -> None:
         """Into the end state. The stop also finds out who has lost its torque."""
-        self._arm.safe_stop(self._robot.dead_man.end_state)
+        unsafe = self._arm.safe_stop(self._robot.dead_man.end_state)
+        if unsafe and self._robot.dead_man.end_state == "torque_off":
+            self._unsafe = (f"the torque of {', '.join(unsafe)} may still be on: switch the supply off",)
         self._conduct.end_state_reached()
         if self._robot.dead_man.end_state == "hold" and not all(self._arm.torque):
             self._conduct.explain(self._arm.reset_fault())
@@ -233,7 +236,7 @@ class Loop:
             current=tuple(telemetry.current.tolist()),
             torque=self._arm.torque,
             fault=None if fault is None else FaultReport(fault.kind.value, fault.cause, fault.remedy),
-            warnings=(*self._arm.warnings, *self._slow),
+            warnings=(*self._arm.warnings, *self._slow, *self._unsafe),
             statistics=self._statistics,
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import time
@@ -14,8 +15,10 @@ import pytest
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
-from hardware.description import RobotDescription
+from hardware.description import DeadMan, RobotDescription
 from hardware.serial_env import SPEED_CAP, SerialReach
+from porl_robot.control.operator import Operator
+from porl_robot.control.session import Action, Session
 from porl_robot.env import step_info
 from porl_robot.errors import UserError
 from porl_robot.paths import data_dir
@@ -142,6 +145,38 @@ def test_closing_leaves_the_arm_held_as_configured(virtual: LaunchedArm, env: Se
     env.close()
     assert all(virtual.state()["driven"])
     assert max(np.abs(virtual.state()["velocity"])) < 0.05
+
+
+def test_closing_tells_of_a_servo_whose_torque_stays_on_and_of_the_bus(
+    virtual: LaunchedArm, caplog: pytest.LogCaptureFixture
+) -> None:
+    env = SerialReach(replace(described(virtual.link), dead_man=DeadMan(end_state="torque_off")))
+    env.reset(seed=1)
+    env.hold()
+    virtual.tell("dead ids=3")
+    try:
+        with caplog.at_level(logging.INFO, logger="hardware"):
+            env.close()
+            env.close()
+    finally:
+        virtual.tell("clear")
+    told = [record.getMessage() for record in caplog.records]
+    assert "the torque of elbow_flex may still be on: switch the supply off" in told
+    assert sum(line.startswith("bus: ") for line in told) == 1
+    assert virtual.state()["driven"] == [False, False, True, False, False, False]
+
+
+def test_an_outage_of_the_supply_is_told_as_such(virtual: LaunchedArm, env: SerialReach) -> None:
+    env.supervisor = operator = Operator(Session(), judges=False)
+    operator.session.act(Action.ARM)
+    env.arm()
+    operator.start()
+    env.reset(seed=1)
+    virtual.tell("brownout for=0.3")
+    truncated = False
+    while not truncated:
+        *_, truncated, info = env.step(np.zeros(4))
+    assert "lost torque without being told to" in str(step_info(info).fault)
 
 
 def test_a_second_env_on_the_same_port_is_refused(virtual: LaunchedArm, env: SerialReach) -> None:
