@@ -52,6 +52,7 @@ class Watch:
         self._stuck = StuckJoints(joints)
         self._full_since: float | None = None
         self._reported: FaultKind | None = None
+        self._warm = np.zeros(len(joints), dtype=bool)
 
     def fault(self, telemetry: Telemetry, goal: FloatArray) -> Fault | None:
         """A fault, or None; what the servos report must be there in two cycles in a row.
@@ -67,9 +68,10 @@ class Watch:
         return self._overloaded(telemetry) or self._stuck.fault(telemetry, goal)
 
     def warnings(self, telemetry: Telemetry) -> tuple[str, ...]:
-        """What the operator should know before it becomes a fault."""
-        warm = np.flatnonzero(telemetry.temperature >= WARM)
-        return tuple(f"{self._names[i]} is warmer than {WARM:.0f} deg C; the arm stops at {HOT:.0f}" for i in warm)
+        """What the operator should know before it becomes a fault; it must be there in two cycles in a row as well."""
+        warm = telemetry.temperature >= WARM
+        lasting, self._warm = np.flatnonzero(warm & self._warm), warm
+        return tuple(f"{self._names[i]} is warmer than {WARM:.0f} deg C; the arm stops at {HOT:.0f}" for i in lasting)
 
     def begin(self) -> None:
         """Forgets the motion so far."""

@@ -65,6 +65,7 @@ def test_warm_servos_are_told_of_before_they_stop_the_arm() -> None:
     warm = replace(WELL, temperature=np.array([55.0, 30.0]))
     own = watch()
     assert own.fault(warm, ZERO) is None
+    assert own.warnings(warm) == own.warnings(WELL) == own.warnings(warm) == ()
     assert own.warnings(warm) == ("pan is warmer than 55 deg C; the arm stops at 65",)
 
 
