@@ -29,10 +29,10 @@ SPEED_CAP = 0.3
 """Share of its limits that a real arm may use, and that any arm uses between episodes."""
 
 STALE = 0.3
-"""Measurements older than this end an episode [s]: the host, which knows why, speaks up before."""
+"""Measurements older than this end an episode [s]: the host, which knows why, mostly speaks up before."""
 
 _EXPLAINED = 1.0
-"""So long the host may take to find out what lay behind servos that fell silent, or a supply that sagged [s]."""
+"""So long the host may take to find out why nothing was read, the servos fell silent or the supply sagged [s]."""
 _DOUBTFUL = (FaultKind.SILENT.value, FaultKind.VOLTAGE.value)
 
 _LATE = 0.01
@@ -167,25 +167,31 @@ class SerialReach(ReachEnv):
 
     def _robot_fault(self) -> Fault | None:
         report = self._look()
+        age = self._host.age(report)
+        fault = self._explained(report.fault, stale=age > STALE)
         if self._died is not None:
             return Fault(str(self._died), "look at the arm, then start again")
-        if report.fault is not None:
-            explained = self._explained(report.fault)
-            return Fault(explained.cause, explained.remedy)
+        if fault is not None:
+            return Fault(fault.cause, fault.remedy)
         if report.state in (HostState.STOPPING, HostState.STOPPED):
             silence = self._robot.dead_man.stop_after
             return Fault(f"no command came for {silence:g} s, so the arm stopped", "start again")
-        if self._host.age(report) > STALE:
-            return Fault(f"the joints were last read {self._host.age(report):.2f} s ago", "start again")
+        if age > STALE:
+            return Fault(f"the joints were last read {age:.2f} s ago", "start again")
         return None
 
-    def _explained(self, fault: FaultReport) -> FaultReport:
-        """`fault`, or what the host finds to lie behind it while it stops the arm."""
+    def _explained(self, fault: FaultReport | None, stale: bool) -> FaultReport | None:
+        """`fault`, or what the host finds to lie behind it, or behind measurements that are `stale`."""
+        if fault is None and not stale:
+            self._fault_seen = None
+            return None
         if self._fault_seen is None:
             self._fault_seen = self._clock.now()
-        while fault.kind in _DOUBTFUL and self._clock.now() < self._fault_seen + _EXPLAINED:
+        while (fault is None or fault.kind in _DOUBTFUL) and self._clock.now() < self._fault_seen + _EXPLAINED:
             self._clock.sleep_until(self._clock.now() + 1.0 / self._robot.bus_hz)
             fault = self._look().fault or fault
+            if self._died is not None:
+                break
         return fault
 
     def _settle(self, pose: FloatArray) -> None:
