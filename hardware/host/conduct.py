@@ -16,7 +16,7 @@ _FINAL = frozenset({HostState.STOPPING, HostState.STOPPED, HostState.FAULT})
 _YIELDING = frozenset({FaultKind.OVERLOAD, FaultKind.OVERHEATED, FaultKind.SHUT_DOWN, FaultKind.STUCK})
 _DEAF = frozenset({FaultKind.DISCONNECTED, FaultKind.SILENT, FaultKind.IMPLAUSIBLE, FaultKind.BROWN_OUT})
 _YIELD_TIME = 0.05
-_SETTLING = 0.1  # s that a joint may take to follow its goal to rest
+_SETTLING = 0.3  # s that a joint may take to follow its goal to rest
 
 
 class Conduct:
