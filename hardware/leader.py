@@ -85,7 +85,7 @@ def _opened(robot: RobotDescription) -> Arm:
     """
     port = require_same_arm(robot)
     arm = open_arm(with_ranges(robot), calibration_file(port), Clock(robot.time_scale))
-    if any(arm.torque):
+    if any(arm.drive.on):
         arm.close()
         raise HardwareError(
             f"the torque of {port} is on, so nobody can move it; hold the arm, switch its supply off and on, then "

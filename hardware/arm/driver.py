@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 from pathlib import Path
 
 import numpy as np
 
 from hardware.arm.bring_up import bring_up
+from hardware.arm.drive import Drive
 from hardware.arm.envelope import Envelope
-from hardware.arm.faults import ArmFault, Fault, FaultKind
+from hardware.arm.faults import ArmFault, Fault, FaultKind, fault_of
 from hardware.arm.joint import joints_of
 from hardware.arm.limits import joint_limits, require_within_model
 from hardware.arm.reader import Reader
-from hardware.arm.safe_stop import bring, safe_stop
+from hardware.arm.safe_stop import safe_stop
 from hardware.arm.telemetry import Telemetry
 from hardware.arm.torque import take_back, torque_on, watchdogs_off
 from hardware.arm.turns import counted
@@ -23,7 +23,7 @@ from hardware.bus import Bus, open_bus
 from hardware.calibration import Calibration, load_calibration
 from hardware.clock import Clock
 from hardware.description import EndState, RobotDescription
-from hardware.errors import Disconnected, HardwareError, NoReply, OutOfRange
+from hardware.errors import HardwareError
 from hardware.exchange import Statistics
 from hardware.patience import patiently
 from porl_robot.command import FloatArray
@@ -46,6 +46,7 @@ class Arm:
     Attributes:
         goal: what the servos are to reach, shape (n,) [rad]; before `torque_on`, where they are.
         limits: of the goals.
+        drive: which joints are driven.
         armed: whether `torque_on` was called: from then on the torque is this object's business.
         warnings: for the operator, of the last cycle.
 
@@ -63,8 +64,7 @@ class Arm:
         self.warnings: tuple[str, ...] = ()
         self._reader = Reader(bus, self._joints, robot.velocity, clock)
         self._watch = Watch(robot.joints, robot.supplies)
-        self._torque = patiently(self._torque_now)
-        self._inspected = 0
+        self.drive = Drive(bus, self._joints)
         self._envelope = Envelope(self.limits)
         self._sent = 0.0
         self.goal = self.telemetry.position.copy()
@@ -74,11 +74,6 @@ class Arm:
     def telemetry(self) -> Telemetry:
         """The last there is."""
         return self._reader.telemetry
-
-    @property
-    def torque(self) -> tuple[bool, ...]:
-        """Whether each joint's torque is believed on."""
-        return tuple(self._torque)
 
     @property
     def statistics(self) -> Statistics:
@@ -102,22 +97,25 @@ class Arm:
         """
         self._require_same_turns()
         self.limits = joint_limits(self._robot, self._joints, speed)
-        before = tuple(self._torque)
+        before = tuple(self.drive.on)
         self.armed = True
         try:
             if take_back(self._bus, self._joints):
                 self._clock.sleep_until(self._clock.now() + _COMING_BACK)
             goals = torque_on(self._bus, self._joints, self._robot.gains, self._robot.dead_man)
         except BaseException as error:
-            self._switch_off_again(before)
+            if any(before):
+                self.drive.restore(before)
+            else:
+                self.safe_stop("torque_off")
             if isinstance(error, HardwareError):
-                raise ArmFault(_fault_of(error)) from error
+                raise ArmFault(fault_of(error)) from error
             raise
         self._envelope = Envelope(self.limits)
         self.goal = np.array([joint.radians(goals[joint.id]) for joint in self._joints])
         self._envelope.begin(self.goal)
         self._sent = self._clock.now()
-        self._torque = [True] * len(self._joints)
+        self.drive.on = [True] * len(self._joints)
         self._watch.begin()
         return self.limits
 
@@ -128,7 +126,7 @@ class Arm:
             ArmFault: a servo has been silent or implausible for longer, or the port is gone.
         """
         self._goal_read = self.goal
-        return self._reader.read(driven=any(self._torque))
+        return self._reader.read(driven=any(self.drive.on))
 
     def watch(self) -> None:
         """Looks for trouble in the telemetry, once per complete cycle.
@@ -137,7 +135,7 @@ class Arm:
             ArmFault: where a torque is on, what the servos tell of: load, heat, supply, a stuck encoder.
         """
         self.warnings = self._watch.warnings(self.telemetry)
-        if any(self._torque):
+        if any(self.drive.on):
             # A goal that was sent after the reading is none that its joint could have followed.
             fault = self._watch.fault(self.telemetry, self._goal_read)
             if fault is not None:
@@ -147,46 +145,9 @@ class Arm:
         """Asks a servo whether its torque is still as it was left: one a call, first those that have been silent.
 
         Raises:
-            ArmFault: a servo has lost it: a sagging supply has reset it, most likely.
+            ArmFault: a servo has lost it.
         """
-        index = self._next_to_inspect()
-        if not self._torque[index]:
-            return
-        try:
-            on = bool(self._bus.read(self._joints[index].id, "torque_enable"))
-        except Disconnected as error:
-            raise ArmFault(_fault_of(error)) from error
-        except HardwareError:
-            return  # silence is counted where telemetry is read
-        if not on:
-            self._torque[index] = False
-            raise ArmFault(self.reset_fault())
-
-    def require_awake(self, silence: float) -> None:
-        """After the bus was silent for `silence` [s]: servos with a watchdog have stopped by themselves.
-
-        Raises:
-            ArmFault: one has, and takes no goal any more.
-        """
-        watched = [
-            joint for joint, on in zip(self._joints, self._torque, strict=True) if on and joint.servo.has_watchdog
-        ]
-        try:
-            stopped = [joint.name for joint in watched if self._bus.read(joint.id, "bus_watchdog") < 0]
-        except HardwareError as error:
-            raise ArmFault(_fault_of(error)) from error
-        if stopped:
-            raise ArmFault(
-                Fault(
-                    FaultKind.HOST,
-                    f"the arm host stood still for {silence:.1f} s, so {', '.join(stopped)} stopped by their watchdogs",
-                )
-            )
-
-    def reset_fault(self) -> Fault:
-        """The fault that some joints have lost their torque."""
-        lost = [joint.name for joint, on in zip(self._joints, self._torque, strict=True) if not on]
-        return Fault(FaultKind.BROWN_OUT, f"{', '.join(lost)} lost torque without being told to: the servos were reset")
+        self.drive.inspect(self._reader.recovered)
 
     def send(self, goal: FloatArray) -> None:
         """Hands `goal`, shape (n,) [rad], to the servos, within the range and the speed, whatever is asked.
@@ -203,7 +164,7 @@ class Arm:
         try:
             self._bus.sync_write("goal_position", self._ticks())
         except HardwareError as error:
-            raise ArmFault(_fault_of(error)) from error
+            raise ArmFault(fault_of(error)) from error
 
     def safe_stop(self, end_state: EndState) -> dict[str, str]:
         """Brings every servo into `end_state`, holding the last goal. Tries all of them and never raises.
@@ -211,16 +172,16 @@ class Arm:
         Returns:
             What could not be confirmed, by joint.
         """
-        if end_state == "hold" and not any(self._torque):
+        if end_state == "hold" and not any(self.drive.on):
             return {}
         unsafe = safe_stop(self._bus, self._joints, end_state, self._ticks())
         for name, reason in unsafe.items():
             _log.error("%s could not be brought into the end state %s: %s", name, end_state, reason)
         for index, joint in enumerate(self._joints):
             if end_state == "torque_off" and joint.name not in unsafe:
-                self._torque[index] = False
+                self.drive.on[index] = False
                 continue
-            self._ask_torque(index)
+            self.drive.ask(index)
         return unsafe
 
     def close(self) -> None:
@@ -236,34 +197,10 @@ class Arm:
         try:
             now = patiently(lambda: counted(self._bus, self._joints))
         except HardwareError as error:
-            raise ArmFault(_fault_of(error)) from error
+            raise ArmFault(fault_of(error)) from error
         reset = [joint.name for joint, known in zip(now, self._joints, strict=True) if joint.turns != known.turns]
         if reset:
             raise ArmFault(Fault(FaultKind.BROWN_OUT, f"{', '.join(reset)} counts another turn: the servo was reset"))
-
-    def _switch_off_again(self, before: tuple[bool, ...]) -> None:
-        """Leaves the torque as it was `before`."""
-        if not any(before):
-            self.safe_stop("torque_off")
-            return
-        for index, joint in enumerate(self._joints):
-            refusal = None if before[index] else bring(self._bus, joint, "torque_enable", 0)
-            if refusal is not None:
-                _log.error("the torque of %s could not be switched off again: %s", joint.name, refusal)
-            self._ask_torque(index)
-
-    def _ask_torque(self, index: int) -> None:
-        with contextlib.suppress(HardwareError):
-            self._torque[index] = bool(self._bus.read(self._joints[index].id, "torque_enable"))
-
-    def _torque_now(self) -> list[bool]:
-        return [bool(self._bus.read(joint.id, "torque_enable")) for joint in self._joints]
-
-    def _next_to_inspect(self) -> int:
-        if self._reader.recovered:
-            return self._reader.recovered.pop()
-        self._inspected = (self._inspected + 1) % len(self._joints)
-        return self._inspected
 
     def _ticks(self) -> dict[int, int]:
         return {joint.id: joint.ticks(goal) for joint, goal in zip(self._joints, self.goal.tolist(), strict=True)}
@@ -281,9 +218,3 @@ def open_arm(robot: RobotDescription, calibration: Path, clock: Clock) -> Arm:
     except BaseException:
         bus.close()
         raise
-
-
-def _fault_of(error: HardwareError) -> Fault:
-    kinds = {Disconnected: FaultKind.DISCONNECTED, OutOfRange: FaultKind.RANGE, NoReply: FaultKind.SILENT}
-    cause, _, _ = str(error).partition(";")  # what helps is said by the kind
-    return Fault(kinds.get(type(error), FaultKind.SERVO), cause)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from hardware.errors import HardwareError
+from hardware.errors import Disconnected, HardwareError, NoReply, OutOfRange
 
 
 class FaultKind(enum.Enum):
@@ -66,3 +66,9 @@ class ArmFault(HardwareError):
     def __init__(self, fault: Fault) -> None:
         super().__init__(str(fault))
         self.fault = fault
+
+
+def fault_of(error: HardwareError) -> Fault:
+    """`error` as a fault; what helps is said by its kind."""
+    kinds = {Disconnected: FaultKind.DISCONNECTED, OutOfRange: FaultKind.RANGE, NoReply: FaultKind.SILENT}
+    return Fault(kinds.get(type(error), FaultKind.SERVO), str(error).partition(";")[0])

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hardware.arm.faults import ArmFault, Fault, FaultKind
+from hardware.arm.faults import ArmFault, Fault, FaultKind, fault_of
 from hardware.arm.gate import Gate, Verdict
 from hardware.arm.joint import Joint
 from hardware.arm.telemetry import Telemetry
@@ -86,7 +86,7 @@ class Reader:
         try:
             complaints = self._read_once(driven)
         except Disconnected as error:
-            raise ArmFault(Fault(FaultKind.DISCONNECTED, str(error).partition(";")[0])) from error
+            raise ArmFault(fault_of(error)) from error
         self.telemetry = self._made()
         silence = self._clock.now() - max(each.moment for each in self._heard.values())
         if silence > SILENCE and len(complaints) == len(self._ids) and min(self._failures.values()) > 1:

@@ -169,7 +169,7 @@ class Loop:
 
     def _check_watchdogs(self, silence: float) -> None:
         try:
-            self._arm.require_awake(silence)
+            self._arm.drive.require_awake(silence)
         except ArmFault as error:
             self._fail(error.fault)
 
@@ -202,8 +202,8 @@ class Loop:
         if unsafe and self._robot.dead_man.end_state == "torque_off":
             self._unsafe = (f"the torque of {', '.join(unsafe)} may still be on: switch the supply off",)
         self._conduct.end_state_reached()
-        if self._robot.dead_man.end_state == "hold" and not all(self._arm.torque):
-            self._conduct.explain(self._arm.reset_fault())
+        if self._robot.dead_man.end_state == "hold" and not all(self._arm.drive.on):
+            self._conduct.explain(self._arm.drive.reset_fault())
 
     def _fail(self, fault: Fault) -> None:
         if self._conduct.fault is not None:
@@ -234,7 +234,7 @@ class Loop:
             voltage=tuple(telemetry.voltage.tolist()),
             temperature=tuple(telemetry.temperature.tolist()),
             current=tuple(telemetry.current.tolist()),
-            torque=self._arm.torque,
+            torque=tuple(self._arm.drive.on),
             fault=None if fault is None else FaultReport(fault.kind.value, fault.cause, fault.remedy),
             warnings=(*self._arm.warnings, *self._slow, *self._unsafe),
             statistics=self._statistics,

@@ -44,7 +44,7 @@ def fault_within(arm: Arm, goal: FloatArray, count: int) -> ArmFault:
 
 
 def test_opening_changes_nothing_and_tells_the_truth(virtual: LaunchedArm, arm: Arm) -> None:
-    assert driven(virtual) == [False] * 6 and arm.torque == (False,) * 6
+    assert driven(virtual) == [False] * 6 and arm.drive.on == [False] * 6
     assert arm.telemetry.position == pytest.approx(truth(virtual), abs=1.1 * TICK)
     assert arm.telemetry.voltage == pytest.approx(12.0, abs=0.2)
     assert arm.telemetry.temperature.max() < 40.0
@@ -55,7 +55,7 @@ def test_torque_comes_on_where_the_arm_stands(virtual: LaunchedArm, arm: Arm) ->
     before = truth(virtual)
     arm.torque_on(1.0)
     time.sleep(0.2)
-    assert driven(virtual) == [True] * 6 and arm.torque == (True,) * 6
+    assert driven(virtual) == [True] * 6 and arm.drive.on == [True] * 6
     assert truth(virtual) == pytest.approx(before, abs=0.07)
     bus = arm._bus
     assert [bus.read(3, name) for name in ("position_p", "position_i", "position_d")] == [16, 0, 32]
@@ -66,7 +66,7 @@ def test_arming_that_fails_leaves_the_torque_as_it_was(
     virtual: LaunchedArm, arm: Arm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arm._bus.write(1, "torque_enable", 1)
-    arm._torque[0] = True
+    arm.drive.on[0] = True
 
     def broken_off(bus: Bus, *_: object) -> dict[int, int]:
         bus.write(2, "torque_enable", 1)
@@ -75,7 +75,7 @@ def test_arming_that_fails_leaves_the_torque_as_it_was(
     monkeypatch.setattr(driver, "torque_on", broken_off)
     with pytest.raises(ArmFault, match="servo 3 does not answer"):
         arm.torque_on(1.0)
-    assert driven(virtual) == [True] + [False] * 5 and arm.torque == (True,) + (False,) * 5
+    assert driven(virtual) == [True] + [False] * 5 and arm.drive.on == [True] + [False] * 5
 
 
 def test_a_goal_is_reached_no_faster_than_allowed(virtual: LaunchedArm, arm: Arm) -> None:
@@ -115,7 +115,7 @@ def test_a_stop_leaves_every_servo_as_configured(virtual: LaunchedArm, arm: Arm)
     arm.torque_on(1.0)
     assert arm.safe_stop("hold") == {} and driven(virtual) == [True] * 6
     assert arm.safe_stop("torque_off") == {} and driven(virtual) == [False] * 6
-    assert arm.torque == (False,) * 6
+    assert arm.drive.on == [False] * 6
 
 
 def test_a_stop_turns_no_torque_on(virtual: LaunchedArm, arm: Arm) -> None:
@@ -167,8 +167,8 @@ def test_after_a_brown_out_the_stop_finds_who_lost_the_torque_and_does_not_resto
     assert fault_within(arm, arm.goal, 100).fault.kind in (FaultKind.BROWN_OUT, FaultKind.SILENT, FaultKind.VOLTAGE)
     time.sleep(0.3)
     arm.safe_stop("hold")
-    assert arm.torque == (False,) * 6 and driven(virtual) == [False] * 6
-    assert "wrist_roll, gripper lost torque without being told to" in arm.reset_fault().cause
+    assert arm.drive.on == [False] * 6 and driven(virtual) == [False] * 6
+    assert "wrist_roll, gripper lost torque without being told to" in arm.drive.reset_fault().cause
 
 
 def test_a_stuck_encoder_is_found_while_its_goal_moves(virtual: LaunchedArm, arm: Arm) -> None:
