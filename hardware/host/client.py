@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import shutil
 import subprocess
@@ -32,6 +33,8 @@ from hardware.host.messages import (
     TorqueOn,
 )
 from porl_robot.command import Command
+
+_log = logging.getLogger(__name__)
 
 _SILENCE = 0.05
 """Wall seconds without a report after which it is asked whether the host still lives."""
@@ -174,6 +177,8 @@ class HostClient:
         if newest is not None:
             self._report = newest
         self._end.close()
+        for line in self._said():
+            _log.info("arm host: %s", line)
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _start(self) -> subprocess.Popen[bytes]:
@@ -240,9 +245,12 @@ class HostClient:
 
     def _epitaph(self) -> str:
         status = self._process.poll()
-        last = self._errors.read_text(errors="replace").strip().splitlines()[-1:] if self._errors.exists() else []
+        last = self._said()[-1:]
         said = f": {last[0]}" if last else ""
         return f"the arm host has ended (status {status}){said}; start again"
+
+    def _said(self) -> list[str]:
+        return self._errors.read_text(errors="replace").splitlines() if self._errors.exists() else []
 
     def _next(self) -> int:
         self._sequence += 1

@@ -15,13 +15,10 @@ from hardware.host.channel import HostEnd
 from hardware.host.conduct import Conduct
 from hardware.host.json_codec import MessageError
 from hardware.host.messages import (
-    BusCounts,
     Close,
-    FaultReport,
     Follow,
     Hold,
     HostState,
-    HostStatistics,
     Order,
     Release,
     Report,
@@ -29,12 +26,9 @@ from hardware.host.messages import (
     TorqueOn,
 )
 from hardware.host.owner import Owner
-from hardware.host.spread import Samples, spread
+from hardware.host.reporter import Reporter
 
 _log = logging.getLogger(__name__)
-_STATISTICS_EVERY = 0.5
-"""Percentiles are taken anew after so long [s]."""
-
 _STILL = 0.02
 """Joints that are slower rest [rad/s]."""
 
@@ -53,10 +47,7 @@ class Loop:
         self._spoke = clock.now()
         self._leave_asked = False
         self._speed = 1.0
-        self._lateness, self._cycles, self._ages = Samples(), Samples(), Samples()
-        self._statistics, self._statistics_due = self._count(), 0.0
-        self._slow: tuple[str, ...] = ()
-        self._unsafe: tuple[str, ...] = ()
+        self._reporter = Reporter(arm, robot)
 
     def leave(self) -> None:
         """Asks for a stop and the end of the loop; may be called by a signal handler."""
@@ -74,7 +65,7 @@ class Loop:
     def _tick(self) -> None:
         period, tick = 1.0 / self._robot.bus_hz, self._clock.now()
         while not self._conduct.over:
-            self._lateness.add(self._clock.now() - tick)
+            self._reporter.lateness.add(self._clock.now() - tick)
             self._cycle()
             # A cycle that took longer than its period is not made up for: the ticks it covered are skipped.
             tick += period * max(1, math.ceil((self._clock.now() - tick) / period))
@@ -88,7 +79,7 @@ class Loop:
             if silence > self._robot.dead_man.stop_after:
                 self._check_watchdogs(silence)
             self._act(self._listen())
-        self._cycles.add(self._clock.now() - begun)
+        self._reporter.cycles.add(self._clock.now() - begun)
         self._end.report(self._report())
 
     def _hear(self) -> None:
@@ -113,7 +104,7 @@ class Loop:
             self._obey(order)
 
     def _obey(self, order: Order) -> None:
-        self._ages.add(max(self._clock.now() - order.sent, 0.0))
+        self._reporter.ages.add(max(self._clock.now() - order.sent, 0.0))
         if isinstance(order, Stop) or (isinstance(order, Close) and order.catch):
             self._catch()
         now, carried_out = self._clock.now(), True
@@ -200,7 +191,7 @@ class Loop:
         """Into the end state. The stop also finds out who has lost its torque."""
         unsafe = self._arm.safe_stop(self._robot.dead_man.end_state)
         if unsafe and self._robot.dead_man.end_state == "torque_off":
-            self._unsafe = (f"the torque of {', '.join(unsafe)} may still be on: switch the supply off",)
+            self._reporter.unsafe = (f"the torque of {', '.join(unsafe)} may still be on: switch the supply off",)
         self._conduct.end_state_reached()
         if self._robot.dead_man.end_state == "hold" and not all(self._arm.drive.on):
             self._conduct.explain(self._arm.drive.reset_fault())
@@ -218,43 +209,4 @@ class Loop:
             self._settle()
 
     def _report(self) -> Report:
-        telemetry, fault = self._arm.telemetry, self._conduct.fault
-        now = self._clock.now()
-        if now >= self._statistics_due:
-            self._statistics, self._statistics_due = self._count(), now + _STATISTICS_EVERY
-            self._slow = self._slowness()
-        return Report(
-            state=self._conduct.state,
-            accepted=self._accepted,
-            measured=float(telemetry.measured.min()),
-            position=tuple(telemetry.position.tolist()),
-            velocity=tuple(telemetry.velocity.tolist()),
-            commanded=tuple(self._arm.goal.tolist()),
-            load=tuple(telemetry.load.tolist()),
-            voltage=tuple(telemetry.voltage.tolist()),
-            temperature=tuple(telemetry.temperature.tolist()),
-            current=tuple(telemetry.current.tolist()),
-            torque=tuple(self._arm.drive.on),
-            fault=None if fault is None else FaultReport(fault.kind.value, fault.cause, fault.remedy),
-            warnings=(*self._arm.warnings, *self._slow, *self._unsafe),
-            statistics=self._statistics,
-        )
-
-    def _slowness(self) -> tuple[str, ...]:
-        rate = self._robot.bus_hz
-        if self._statistics.cycle.median <= 1e3 / rate:
-            return ()
-        if self._robot.time_scale != 1.0:
-            return (f"this computer is too slow for robot.time_scale={self._robot.time_scale:g}: cycles come late",)
-        return (f"a bus cycle takes longer than robot.bus_hz={rate:g} allows: see latency in docs/hardware.md",)
-
-    def _count(self) -> HostStatistics:
-        bus = self._arm.statistics
-        return HostStatistics(
-            round_trip=spread(list(bus.round_trips), bus.requests),
-            cycle=self._cycles.spread(),
-            lateness=self._lateness.spread(),
-            command_age=self._ages.spread(),
-            bus=BusCounts(bus.requests, bus.retries, bus.checksum_errors, bus.timeouts, bus.rejected),
-            implausible=self._arm.implausible,
-        )
+        return self._reporter.report(self._conduct.state, self._conduct.fault, self._accepted, self._clock.now())

@@ -164,6 +164,7 @@ def test_closing_tells_of_a_servo_whose_torque_stays_on_and_of_the_bus(
     told = [record.getMessage() for record in caplog.records]
     assert "the torque of elbow_flex may still be on: switch the supply off" in told
     assert sum(line.startswith("bus: ") for line in told) == 1
+    assert any(line.startswith("arm host: ") and "elbow_flex could not be brought" in line for line in told)
     assert virtual.state()["driven"] == [False, False, True, False, False, False]
 
 
