@@ -29,9 +29,10 @@ _BEHIND = 0.03
 """How far a joint that stands may fall behind where it is expected [rad]. On virtual arms friction held joints back by
 .016 at most where policies led them, and by .024 where goals leapt at random."""
 
-_LYING, _SET_OUT = 0.12, 0.02
+_LYING, _SET_OUT = 0.2, 0.02
 """Until a joint has moved by `_SET_OUT` [rad] it may be `_LYING` behind: an arm that was let go lies on something, and
-has to take up its weight, and to come free, before it moves."""
+has to take up its weight, and to come free, before it moves. A pan joint was .12 behind; at .2 an SO-101's servo gives
+all it has, which is an overload if it lasts."""
 
 _LATELY = 0.038
 """Speeds are taken over so long [s]."""
