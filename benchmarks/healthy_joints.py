@@ -1,0 +1,123 @@
+"""How often would a healthy joint be taken for stuck? Policies learn on the twin of an arm, every bus cycle is judged.
+
+python benchmarks/healthy_joints.py [--seeds 31 ... 38] [--methods porl porl_anchored] [--jobs 2]
+"""
+
+from __future__ import annotations
+
+import argparse
+import atexit
+import os
+import subprocess
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+from arms import ROBOTS, write_results
+from learning import PROGRAM
+
+from hardware.arm import stuck
+from hardware.arm.telemetry import Telemetry
+from hardware.description import JointDescription
+from porl_robot.command import FloatArray
+from sim.serial_twin import SerialTwin
+
+_JOINTS = 6
+_HZ = 100
+_SPEEDS = (0.25, 0.3, 0.35, 0.4)
+"""From which a joint that comes to stand at once is a fault [rad/s]."""
+_KEPT = "PORL_ROBOT_RECORD"
+
+
+class RecordedTwin(SerialTwin):
+    """Keeps position and goal of every bus cycle, and a row of NaN where an episode begins."""
+
+    def _move_to(self, pose: FloatArray) -> None:
+        if not hasattr(self, "_rows"):
+            self._rows: list[FloatArray] = []
+            atexit.register(self._keep)
+        super()._move_to(pose)
+        self._rows.append(np.full(2 * _JOINTS, np.nan))
+
+    def _listen(self) -> None:
+        super()._listen()
+        self._rows.append(np.concatenate((self._position, self._data.ctrl)))
+
+    def _keep(self) -> None:
+        np.save(Path(os.environ[_KEPT]) / f"{id(self)}.npy", np.array(self._rows))
+
+
+def learn(method: str, seed: int, given: argparse.Namespace) -> list[Path]:
+    """Demonstrations, a clone and a run whose twins are recorded; the recordings. Kept, and not repeated."""
+    base = given.runs / f"{method}-{seed}"
+    base.mkdir(parents=True, exist_ok=True)
+    twin = ["env=serial_twin", f"robot={ROBOTS['feetech']}", f"seed={seed}"]
+    recorded = [*twin, f"env.adapter._target_={Path(__file__).stem}.{RecordedTwin.__name__}"]
+    lengths = [f"steps={given.steps}", f"eval_every={given.steps // 3}", "eval_episodes=30"]
+    _run(["collect", *twin, "skill=degraded", "episodes=80", f"out={base / 'demonstrations'}"], base)
+    _run(["pretrain", *twin, f"log={base / 'demonstrations'}", f"out={base / 'cloned'}"], base)
+    _run(
+        ["finetune", *recorded, f"policy={base / 'cloned'}", f"method={method}", *lengths, f"out={base / 'run'}"], base
+    )
+    return sorted(base.glob("*.npy"))
+
+
+def _run(command: list[str], base: Path) -> None:
+    out = Path(command[-1].partition("=")[2])
+    if out.exists():
+        return
+    threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    environment = os.environ | threads | {_KEPT: str(base), "PYTHONPATH": str(Path(__file__).parent)}
+    with out.with_suffix(".txt").open("w") as output:
+        subprocess.run([PROGRAM, *command], env=environment, stdout=output, stderr=output, check=True)
+
+
+def judged(recording: Path, speed: float) -> list[str]:
+    """What a joint that stands is accused of, once an episode at most."""
+    joints = [JointDescription(f"joint {k}", k, "", grips=k == _JOINTS - 1) for k in range(_JOINTS)]
+    zeros, no_flags = np.zeros(_JOINTS), (frozenset[str](),) * _JOINTS
+    accused, skipped = [], False
+    with patch.object(stuck, "_MOVING", speed):
+        judge = stuck.StuckJoints(joints)
+        for cycle, row in enumerate(np.load(recording)):
+            if np.isnan(row[0]):
+                judge.begin()
+                skipped = False
+            elif not skipped:
+                now = np.full(_JOINTS, cycle / _HZ)
+                told = Telemetry(now, now[0], row[:_JOINTS], zeros, zeros, zeros, zeros, zeros, no_flags)
+                fault = judge.fault(told, row[_JOINTS:])
+                if fault is not None:
+                    accused.append(fault.cause)
+                    skipped = True
+    return accused
+
+
+def main() -> None:
+    """Runs everything, prints a table and writes `benchmarks/results/healthy_joints.json`."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", nargs="+", type=int, default=list(range(31, 39)))
+    parser.add_argument("--methods", nargs="+", default=["porl", "porl_anchored"])
+    parser.add_argument("--steps", type=int, default=6_000)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--runs", type=Path, default=Path("runs/healthy_joints"))
+    given = parser.parse_args()
+    given.runs = given.runs.resolve()
+    with ProcessPoolExecutor(given.jobs) as pool:
+        runs = [pool.submit(learn, method, seed, given) for seed in given.seeds for method in given.methods]
+        recordings = [recording for run in runs for recording in run.result()]
+        minutes = sum(len(np.load(recording)) for recording in recordings) / _HZ / 60
+        print(f"{minutes:.0f} minutes of healthy joints; faults where a standstill counts from")
+        rows: list[dict[str, Any]] = []
+        for speed in _SPEEDS:
+            found = [cause for each in pool.map(judged, recordings, [speed] * len(recordings)) for cause in each]
+            rows.append({"from": speed, "stopped_dead": sum("dead" in cause for cause in found), "faults": found})
+            behind = len(found) - rows[-1]["stopped_dead"]
+            print(f"{speed:5.2f} rad/s: {rows[-1]['stopped_dead']:3} stopped dead, {behind:3} behind", flush=True)
+    write_results("healthy_joints", given.seeds[0], {"minutes": round(minutes, 1), "rows": rows})
+
+
+if __name__ == "__main__":
+    main()
