@@ -30,6 +30,7 @@ _MOVED = 4
 _HOT = 65.0
 _STUCK = 1
 _WRONG = 0.01  # rad: friction holds a healthy joint of this motion back by .009 at most
+_APART = 0.016  # rad: and one that a policy leads by so much, so that no rule can tell less from health
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ def inject(protocol: str, fault: Injected, seed: int) -> dict[str, float | str |
     """One fault on a fresh arm: seconds until the hold, until it was told, until goals rested; or None.
 
     They count from where the fault has an effect. `injected`: until it was told from its injection on. `wrong`: how far
-    from where it stuck the joint was by then [rad].
+    from where it stuck the joint was by then [rad]. `apart`: until the hold from where that was more than `_APART`.
     """
     random = np.random.default_rng(seed)
     with virtual_arm(protocol, seed=seed) as (virtual, _):
@@ -134,9 +135,12 @@ def inject(protocol: str, fault: Injected, seed: int) -> dict[str, float | str |
             virtual.tell(fault.words)
             injected, before = time.monotonic(), virtual.state()
             begun = _effect(led, virtual, fault, injected, before)
+            apart = begun
+            if fault.words.startswith("stuck"):
+                apart = _moment(led, lambda: _gone(before, virtual.state()) > _APART)
             report = led.go_on(begun + _WATCHED)
             if report.fault is None:
-                return dict.fromkeys(("hold", "told", "rest", "injected", "wrong", "kind"))
+                return dict.fromkeys(("hold", "told", "rest", "injected", "wrong", "apart", "kind"))
             now, wrong = time.monotonic(), _gone(before, virtual.state())
             led.come_to_rest()
         finally:
@@ -144,15 +148,18 @@ def inject(protocol: str, fault: Injected, seed: int) -> dict[str, float | str |
     told, rest = now - begun, max(led.goal_moved - begun, 0.0)
     # Where servos are not heard, the goal stays from the first missed cycle on; else the arm brakes once it is told.
     times = {"hold": min(told, rest), "told": told, "rest": rest, "injected": now - injected}
-    return {**times, "wrong": wrong, "kind": report.fault.kind}
+    return {**times, "wrong": wrong, "apart": max(times["hold"] - (apart - begun), 0.0), "kind": report.fault.kind}
 
 
 def _effect(led: _Led, virtual: LaunchedArm, fault: Injected, injected: float, before: _State) -> float:
     """The moment from which a fault is one: a servo is too hot, or an encoder wrong."""
     has_come = _COMES_LATER.get(fault.words.split()[0])
-    if has_come is None:
-        return injected
-    while not has_come(before, virtual.state()):
+    return injected if has_come is None else _moment(led, lambda: has_come(before, virtual.state()))
+
+
+def _moment(led: _Led, has_come: Callable[[], bool]) -> float:
+    """When something has come, or a fault was told before."""
+    while not has_come():
         if led.go_on(time.monotonic() + 0.002).fault is not None:
             break
     return time.monotonic()
@@ -189,7 +196,8 @@ def _row(row: dict[str, Any]) -> str:
     verdict = "ok" if hold <= 1e3 * _BAR else "MISS"
     shown = f"{head}{kinds:20} {hold:6.0f} {told:6.0f} {rest:6.0f} {injected:8.0f} {verdict}"
     if row["fault"].startswith("stuck"):
-        shown += f", {max(run['wrong'] for run in runs):.3f} rad from where it stuck"
+        shown += f", {max(run['wrong'] for run in runs):.3f} rad from where it stuck; from {_APART} rad on "
+        shown += f"{1e3 * max(run['apart'] for run in runs):.0f} ms"
     return shown
 
 
