@@ -32,21 +32,27 @@ _KEPT = "PORL_ROBOT_RECORD"
 
 
 class RecordedTwin(SerialTwin):
-    """Keeps position and goal of every bus cycle, and a row of NaN where an episode begins."""
+    """Keeps position and goal of every bus cycle of its episodes, and a row of NaN where one begins."""
+
+    _playing = False
+    _rows: list[FloatArray] | None = None
 
     def _move_to(self, pose: FloatArray) -> None:
-        if not hasattr(self, "_rows"):
-            self._rows: list[FloatArray] = []
+        if self._rows is None:
+            self._rows = []
             atexit.register(self._keep)
+        self._playing = False
         super()._move_to(pose)
+        self._playing = True
         self._rows.append(np.full(2 * _JOINTS, np.nan))
 
     def _listen(self) -> None:
         super()._listen()
-        self._rows.append(np.concatenate((self._position, self._data.ctrl)))
+        if self._playing and self._rows is not None:
+            self._rows.append(np.concatenate((self._position, self._data.ctrl)))
 
     def _keep(self) -> None:
-        np.save(Path(os.environ[_KEPT]) / f"{id(self)}.npy", np.array(self._rows))
+        np.save(Path(os.environ[_KEPT]) / f"{id(self)}.npy", np.array(self._rows or []))
 
 
 def learn(method: str, seed: int, given: argparse.Namespace) -> list[Path]:
