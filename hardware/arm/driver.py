@@ -175,8 +175,9 @@ class Arm:
         if end_state == "hold" and not any(self.drive.on):
             return {}
         unsafe = safe_stop(self._bus, self._joints, end_state, self._ticks())
-        for name, reason in unsafe.items():
-            _log.error("%s could not be brought into the end state %s: %s", name, end_state, reason)
+        for reason in dict.fromkeys(unsafe.values()):
+            names = ", ".join(name for name in unsafe if unsafe[name] == reason)
+            _log.error("%s could not be brought into the end state %s: %s", names, end_state, reason)
         for index, joint in enumerate(self._joints):
             if end_state == "torque_off" and joint.name not in unsafe:
                 self.drive.on[index] = False
