@@ -40,8 +40,8 @@ _LATELY = 0.038
 _MOVING, _LED, _LED_FOR, _GOES_ON = 0.4, 0.1, 0.08, 0.025
 """A joint that was as fast as `_MOVING` does not come to stand at once while its goal goes the same way by `_LED` or
 more [rad/s], for `_LED_FOR` before and `_GOES_ON` [s] after. A servo whose encoder stops on the way runs on by the
-torque it had, wherever its goal goes then. In 400 minutes of learning policies on the twin no healthy joint did so from
-.35 rad/s, two from .3, five from .25."""
+torque it had, wherever its goal goes then. In 159 minutes of learning policies on the twin
+(`benchmarks/healthy_joints.py`) no healthy joint did so from .35 rad/s, two from .3."""
 
 
 class StuckJoints:
