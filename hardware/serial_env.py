@@ -13,7 +13,7 @@ from hardware.calibration import load_calibration
 from hardware.description import RobotDescription
 from hardware.errors import HardwareError
 from hardware.host.client import HostClient
-from hardware.host.messages import FaultReport, HostState, Report
+from hardware.host.messages import HostState, Report
 from hardware.identity import calibration_file, require_same_arm
 from hardware.manifest import read_manifest
 from hardware.reach_env import ReachEnv
@@ -29,7 +29,7 @@ SPEED_CAP = 0.3
 """Share of its limits that a real arm may use, and that any arm uses between episodes."""
 
 STALE = 0.3
-"""Measurements older than this end an episode [s]: the host, which knows why, mostly speaks up before."""
+"""Measurements that stay older than this end an episode [s]: the host, which knows why, mostly speaks up before."""
 
 _EXPLAINED = 1.0
 """So long the host may take to find out why nothing was read, the servos fell silent or the supply sagged [s]."""
@@ -83,7 +83,7 @@ class SerialReach(ReachEnv):
         self._commanded = self._standing()
         self._due = self._sent = self._clock.now()
         self._warned: set[str] = set()
-        self._fault_seen: float | None = None
+        self._doubted: float | None = None
 
     def arming_card(self) -> ArmingCard:
         report, calibration = self._look(), self._calibration
@@ -166,33 +166,35 @@ class SerialReach(ReachEnv):
         return self._clock.now()
 
     def _robot_fault(self) -> Fault | None:
-        report = self._look()
-        age = self._host.age(report)
-        fault = self._explained(report.fault, stale=age > STALE)
+        report = self._look_again()
         if self._died is not None:
             return Fault(str(self._died), "look at the arm, then start again")
-        if fault is not None:
-            return Fault(fault.cause, fault.remedy)
+        if report.fault is not None:
+            return Fault(report.fault.cause, report.fault.remedy)
         if report.state in (HostState.STOPPING, HostState.STOPPED):
             silence = self._robot.dead_man.stop_after
             return Fault(f"no command came for {silence:g} s, so the arm stopped", "start again")
-        if age > STALE:
-            return Fault(f"the joints were last read {age:.2f} s ago", "start again")
+        if self._host.age(report) > STALE:
+            return Fault(f"the joints were last read {self._host.age(report):.2f} s ago", "start again")
         return None
 
-    def _explained(self, fault: FaultReport | None, stale: bool) -> FaultReport | None:
-        """`fault`, or what the host finds to lie behind it, or behind measurements that are `stale`."""
-        if fault is None and not stale:
-            self._fault_seen = None
-            return None
-        if self._fault_seen is None:
-            self._fault_seen = self._clock.now()
-        while (fault is None or fault.kind in _DOUBTFUL) and self._clock.now() < self._fault_seen + _EXPLAINED:
+    def _look_again(self) -> Report:
+        """The newest report, once the host has had the time to say what lies behind a silence, be it its own."""
+        report = self._look()
+        while self._doubtful(report) and self._died is None:
+            self._doubted = self._doubted or self._clock.now()
+            if self._clock.now() > self._doubted + _EXPLAINED:
+                return report
             self._clock.sleep_until(self._clock.now() + 1.0 / self._robot.bus_hz)
-            fault = self._look().fault or fault
-            if self._died is not None:
-                break
-        return fault
+            report = self._look()
+        self._doubted = None
+        return report
+
+    def _doubtful(self, report: Report) -> bool:
+        """Whether more may be known soon; after a moment in which the computer stood still, that all is well."""
+        if report.fault is not None:
+            return report.fault.kind in _DOUBTFUL
+        return self._host.age(report) > STALE
 
     def _settle(self, pose: FloatArray) -> None:
         """Lets the goal arrive at `pose` (n,), and the arm come to rest there."""

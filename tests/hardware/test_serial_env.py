@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -179,6 +180,16 @@ def test_an_outage_of_the_supply_is_told_as_such(virtual: LaunchedArm, env: Seri
     while not truncated:
         *_, truncated, info = env.step(np.zeros(4))
     assert "lost torque without being told to" in str(step_info(info).fault)
+
+
+def test_a_host_that_stood_still_for_a_moment_is_no_fault(env: SerialReach) -> None:
+    env.reset(seed=2)
+    env.step(np.zeros(4))
+    os.kill(env._host.pid, signal.SIGSTOP)
+    threading.Timer(0.4 / SCALE, os.kill, (env._host.pid, signal.SIGCONT)).start()
+    for _ in range(12):
+        *_, truncated, info = env.step(np.zeros(4))
+        assert step_info(info).fault is None and not truncated
 
 
 def test_a_second_env_on_the_same_port_is_refused(virtual: LaunchedArm, env: SerialReach) -> None:

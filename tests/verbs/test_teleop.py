@@ -180,7 +180,8 @@ def test_every_end_takes_the_arm_out_of_the_hands(arms, tmp_path, number):
     verb.wait_begun()
     deadline = time.monotonic() + 30.0
     while not let_go(follower) or not all_were_on(follower):
-        assert time.monotonic() < deadline
+        assert verb.process.poll() is None, verb.said()
+        assert time.monotonic() < deadline, follower.state()
         time.sleep(0.02)
     verb.process.send_signal(number)
     verb.said()
