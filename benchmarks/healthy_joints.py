@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import atexit
 import os
-import subprocess
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from unittest.mock import patch
 
 import numpy as np
 from arms import ROBOTS, write_results
-from learning import PROGRAM
+from serial_arm import prepare, run, summary
 
 from hardware.arm import stuck
 from hardware.arm.telemetry import Telemetry
@@ -56,28 +55,16 @@ class RecordedTwin(SerialTwin):
 
 
 def learn(method: str, seed: int, given: argparse.Namespace) -> list[Path]:
-    """Demonstrations, a clone and a run whose twins are recorded; the recordings. Kept, and not repeated."""
-    base = given.runs / f"{method}-{seed}"
-    base.mkdir(parents=True, exist_ok=True)
-    twin = ["env=serial_twin", f"robot={ROBOTS['feetech']}", f"seed={seed}"]
-    recorded = [*twin, f"env.adapter._target_={Path(__file__).stem}.{RecordedTwin.__name__}"]
-    lengths = [f"steps={given.steps}", f"eval_every={given.steps // 3}", "eval_episodes=30"]
-    _run(["collect", *twin, "skill=degraded", "episodes=80", f"out={base / 'demonstrations'}"], base)
-    _run(["pretrain", *twin, f"log={base / 'demonstrations'}", f"out={base / 'cloned'}"], base)
-    _run(
-        ["finetune", *recorded, f"policy={base / 'cloned'}", f"method={method}", *lengths, f"out={base / 'run'}"], base
-    )
-    return sorted(base.glob("*.npy"))
-
-
-def _run(command: list[str], base: Path) -> None:
-    out = Path(command[-1].partition("=")[2])
-    if out.exists():
-        return
-    threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    environment = os.environ | threads | {_KEPT: str(base), "PYTHONPATH": str(Path(__file__).parent)}
-    with out.with_suffix(".txt").open("w") as output:
-        subprocess.run([PROGRAM, *command], env=environment, stdout=output, stderr=output, check=True)
+    """A run whose twins are recorded, from the seed's cloned policy; the recordings. Kept, and not repeated."""
+    base = given.runs / str(seed)
+    out, kept = base / method, base / f"{method}-recorded"
+    kept.mkdir(exist_ok=True)
+    command = ["finetune", "env=serial_twin", f"robot={ROBOTS['feetech']}", f"policy={base / 'cloned'}"]
+    command += [f"env.adapter._target_={Path(__file__).stem}.{RecordedTwin.__name__}", f"method={method}"]
+    command += [f"steps={given.steps}", f"eval_every={given.steps // 3}", "eval_episodes=30", f"seed={seed}"]
+    run([*command, f"out={out}"], out, {_KEPT: str(kept), "PYTHONPATH": str(Path(__file__).parent)})
+    summary(out)  # raises where the run failed
+    return sorted(kept.glob("*.npy"))
 
 
 def judged(recording: Path, speed: float) -> list[str]:
@@ -111,6 +98,8 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, default=Path("runs/healthy_joints"))
     given = parser.parse_args()
     given.runs = given.runs.resolve()
+    for seed in given.seeds:
+        prepare(seed, given.runs)
     with ProcessPoolExecutor(given.jobs) as pool:
         runs = [pool.submit(learn, method, seed, given) for seed in given.seeds for method in given.methods]
         recordings = [recording for run in runs for recording in run.result()]

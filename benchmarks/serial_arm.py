@@ -14,7 +14,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -40,10 +40,10 @@ def execute(method: str, seed: int, given: argparse.Namespace) -> dict[str, Any]
         tune += given.finetuning
         judge = ["evaluate", *on_arm, f"policy={out}", f"episodes={given.episodes}", f"seed={seed + 1}"]
         judge += [f"out={judged}"]
-        _run(tune, out)
-        tuned = _summary(out)
+        run(tune, out)
+        tuned = summary(out)
         if tuned["stopped_because"] is None:
-            _run(judge, judged)
+            run(judge, judged)
     found = {
         "method": method,
         "seed": seed,
@@ -55,7 +55,7 @@ def execute(method: str, seed: int, given: argparse.Namespace) -> dict[str, Any]
         "env_steps": tuned["env_steps"],
         "wall_s": tuned["wall_s"],
         "stopped_because": tuned["stopped_because"],
-        "final": None if tuned["stopped_because"] else _summary(judged)["success"],
+        "final": None if tuned["stopped_because"] else summary(judged)["success"],
         "episodes": given.episodes,
     }
     print(_row(found), flush=True)
@@ -69,24 +69,26 @@ def prepare(seed: int, runs: Path) -> None:
     log, policy = base / "demonstrations", base / "cloned"
     collect = ["collect", "env=serial_twin", *_ROBOT, "skill=degraded", "episodes=80", f"seed={seed}", f"out={log}"]
     pretrain = ["pretrain", "env=serial_reach", *_ROBOT, f"log={log}", f"seed={seed}", f"out={policy}"]
-    _run(collect, log)
-    _run(pretrain, policy)
+    run(collect, log)
+    run(pretrain, policy)
 
 
-def _run(command: list[str], folder: Path) -> None:
+def run(command: list[str], folder: Path, variables: Mapping[str, str] | None = None) -> None:
+    """A verb that writes to `folder`, on one thread, unless it has ended well there; `variables` of its environment."""
     if (folder / "summary.json").exists():
         return
     shutil.rmtree(folder, ignore_errors=True)
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", **(variables or {})}
     with folder.with_suffix(".txt").open("a") as output:
         subprocess.run(
             [PROGRAM, *command], env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False
         )
 
 
-def _summary(folder: Path) -> dict[str, Any]:
-    summary: dict[str, Any] = json.loads((folder / "summary.json").read_text())
-    return summary
+def summary(folder: Path) -> dict[str, Any]:
+    """What a verb has written to `folder` in the end."""
+    read: dict[str, Any] = json.loads((folder / "summary.json").read_text())
+    return read
 
 
 def _shown(command: list[str], runs: Path) -> str:

@@ -11,6 +11,7 @@ import time
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from arms import ROBOTS, opened, virtual_arm, write_results
 from wire_faults import LINES
 
@@ -38,11 +39,10 @@ class _Cycles:
             time.sleep(0.005)
         self._offset = arm.telemetry.position - self._truth()
         self._before = arm.telemetry.position
-        self.taken = self.wrong = self.told_apart = 0
         self._begun = self._tick = time.monotonic()
 
-    def go_through(self) -> None:
-        """One more, at the robot's rate."""
+    def go_through(self) -> npt.NDArray[np.int64]:
+        """One more, at the robot's rate; how many positions were taken, how many of them old, how many told apart."""
         self._tick = max(self._tick + _PERIOD, time.monotonic())
         time.sleep(max(self._tick - time.monotonic(), 0.0))
         since, earlier = self._arm.telemetry.measured.copy(), self._before
@@ -55,10 +55,9 @@ class _Cycles:
         position, new = self._arm.telemetry.position.copy(), self._arm.telemetry.measured > since
         low = np.minimum(begun, ended) + self._offset - _TOLERANCE
         high = np.maximum(begun, ended) + self._offset + _TOLERANCE
-        self.taken += int(new[:_MOVED].sum())
-        self.wrong += int((new & ((position < low) | (position > high)))[:_MOVED].sum())
-        self.told_apart += int((new & ((earlier < low) | (earlier > high)))[:_MOVED].sum())
         self._before = position
+        old, told_apart = (new & ((each < low) | (each > high)) for each in (position, earlier))
+        return np.array([each[:_MOVED].sum() for each in (new, old, told_apart)])
 
     def _truth(self) -> FloatArray:
         return np.array(self._virtual.state()["position"])
@@ -72,25 +71,17 @@ class _Cycles:
 def stale_cycles(protocol: str, count: int, seed: int) -> list[dict[str, Any]]:
     """Old positions accepted in `count` cycles, shared among `LINES`."""
     print(f"\n{protocol:58} {'cycles':>7} {'taken':>7} {'old':>5} {'told apart':>11}")
-    rows = []
+    rows, per_line = [], count // len(LINES)
     with virtual_arm(protocol, seed=seed) as (virtual, robot), opened(robot) as arm:
         cycles = _Cycles(virtual, arm)
         for line in LINES:
             virtual.tell(line)
-            taken, wrong, told_apart = cycles.taken, cycles.wrong, cycles.told_apart
-            for _ in range(count // len(LINES)):
-                cycles.go_through()
+            counts = sum((cycles.go_through() for _ in range(per_line)), np.zeros(3, dtype=np.int64))
             virtual.tell("clear")
-            row = {
-                "line": line,
-                "cycles": count // len(LINES),
-                "taken": cycles.taken - taken,
-                "old": cycles.wrong - wrong,
-                "told_apart": cycles.told_apart - told_apart,
-            }
+            taken, old, told_apart = counts.tolist()
+            row = {"line": line, "cycles": per_line, "taken": taken, "old": old, "told_apart": told_apart}
             rows.append(row)
-            share = 100 * row["told_apart"] / row["taken"]
-            print(f"{line[:58]:58} {row['cycles']:7} {row['taken']:7} {row['old']:5} {share:9.0f} %", flush=True)
+            print(f"{line[:58]:58} {per_line:7} {taken:7} {old:5} {100 * told_apart / taken:9.0f} %", flush=True)
     return rows
 
 
